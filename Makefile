@@ -1,0 +1,49 @@
+# `make run` and `make test` need Python >= 3.11, make and a package index, nothing else. All paths are relative, so the
+# project may lie in a folder with spaces in its name.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCAL_AWS := .ministack/bin/ministack
+LOCAL_AWS_READY := .ministack/.ready
+
+.PHONY: help setup run test check format clean
+
+help:
+	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
+	@echo "make test    run all tests"
+	@echo "make check   lint, types, and the floors of the house"
+	@echo "make format  put the code into its standard form"
+	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
+
+setup: $(READY) $(LOCAL_AWS_READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# An environment of its own: ministack pins another botocore than aioboto3 does.
+$(LOCAL_AWS_READY): tests/local-aws.txt
+	$(PYTHON) -m venv .ministack
+	.ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/local-aws.txt
+	@touch $@
+
+run: setup
+	@LOCAL_AWS=$(LOCAL_AWS) exec $(BIN)/python -m service.cli dev
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean:
+	rm -rf .venv .ministack build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,106 @@
+"""The command line `cloud-images`."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.errors import ServiceError, SettingsError
+from service.settings import Settings
+
+app = typer.Typer(
+    help="Takes image uploads, checks them while they arrive, and stores them in S3 and DynamoDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [HOST, else 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one [PORT, else 8080].")] = None,
+    trust_user_header: Annotated[
+        bool | None, typer.Option("--trust-user-header", help="A gateway sets X-User-Id; listen publicly all the same.")
+    ] = None,
+) -> None:
+    """Serve the HTTP API until SIGTERM. Example: cloud-images serve --port 9000"""
+    from service.http.server import serve as serve_http
+
+    _run(serve_http, host=host, port=port, trust_user_header=trust_user_header)
+
+
+@app.command()
+def worker(
+    burst: Annotated[bool, typer.Option("--burst", help="Work until the queue is empty, then exit 0.")] = False,
+) -> None:
+    """Process accepted uploads until SIGTERM. Example: cloud-images worker --burst"""
+    from worker.run import work
+
+    _run(lambda settings: work(settings, burst=burst))
+
+
+@app.command()
+def provision() -> None:
+    """Create the bucket, table and queues that are missing; harmless twice. Example: cloud-images provision"""
+    from service.storage.provision import provision as provision_all
+
+    _run(provision_all)
+    typer.echo("Bucket, table and queues are there.")
+
+
+@app.command()
+def dev(
+    local_aws: Annotated[
+        Path | None, typer.Option(envvar="LOCAL_AWS", help="The command that starts a local AWS (ministack).")
+    ] = None,
+    state: Annotated[Path, typer.Option(help="Folder in which the local AWS keeps what was stored.")] = Path(".local"),
+) -> None:
+    """Run service and worker, and a local AWS unless AWS_ENDPOINT is set. Example: make run"""
+    from service.dev import run_all
+
+    _run(lambda settings: run_all(settings, local_aws, state))
+
+
+def _run(main: Any, **overrides: Any) -> None:
+    """Run `main(settings)` to its end; what the user can mend becomes one clear line and exit code 2."""
+    try:
+        settings = Settings.from_env(**overrides)
+        _log(settings)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            coroutine: Coroutine[Any, Any, None] = main(settings)
+            runner.run(coroutine)
+    except (SettingsError, ServiceError) as error:
+        detail = error.detail if isinstance(error, ServiceError) else str(error)
+        typer.echo(f"cloud-images: {detail}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # They tell at each start where the credentials came from, and every retry.
+    for name in ("aiobotocore", "botocore"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The web: routes, users, problems, and everything else that knows of HTTP."""

@@ -1,0 +1,63 @@
+"""The application: its routes on one screen, its start-up and its shutdown."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from service.http.content import get_content
+from service.http.images import delete_image, get_image, list_images, patch_image
+from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
+from service.http.operations import healthz, readyz
+from service.http.problems import problems
+from service.http.uploads import post_image
+from service.intake.spool import Spool
+from service.intake.structure import Limits
+from service.settings import Settings
+from service.storage import open_storage
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The application; it opens its storage when it starts and closes it when it ends."""
+    app = web.Application(middlewares=[problems])
+    app[SETTINGS] = settings
+    app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
+    app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
+    app.add_routes(
+        [
+            # The handler itself sends `100 Continue`, once it has found the headers good.
+            web.post("/v1/images", post_image, expect_handler=_expect),
+            web.get("/v1/images", list_images),
+            web.get("/v1/images/{image_id}", get_image),
+            web.patch("/v1/images/{image_id}", patch_image),
+            web.delete("/v1/images/{image_id}", delete_image),
+            web.get("/v1/images/{image_id}/content", get_content),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+        ]
+    )
+    app.cleanup_ctx.append(_storage)
+    app.on_shutdown.append(_close)
+    app.on_response_prepare.append(_name_server)
+    return app
+
+
+async def _storage(app: web.Application) -> AsyncIterator[None]:
+    app[CLOSING] = asyncio.Event()
+    async with open_storage(app[SETTINGS]) as storage:
+        app[STORAGE] = storage
+        yield
+
+
+async def _close(app: web.Application) -> None:
+    app[CLOSING].set()
+
+
+async def _expect(request: web.Request) -> None:
+    if request.headers["Expect"].lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+
+
+async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
+    # Which versions run here is nobody's business.
+    response.headers["Server"] = "cloud-images"

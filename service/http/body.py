@@ -1,0 +1,103 @@
+"""The request's headers before a body byte is read, and then the body, chunk by chunk."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from multipart import parse_options_header
+
+from service.errors import Refused
+from service.http.keys import SETTINGS
+from service.images import MAX_BYTES
+from service.intake.form import OVERHEAD_BYTES
+from service.intake.formats import media_type
+from service.intake.receive import too_large
+
+MULTIPART = "multipart/form-data"
+# RFC 2046, section 5.1.1.
+BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+class IncompleteBody(Exception):
+    """The client has ended its side of the connection in the middle of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the headers say of the body: an image's media type, or a form's boundary."""
+
+    media_type: str | None = None
+    boundary: str | None = None
+
+
+def check_headers(request: web.Request) -> Declared:
+    """What the body is, as far as the headers tell.
+
+    :raises Refused: they show already that it is not an upload this service takes.
+    """
+    headers = request.headers
+    if encoding := headers.get("Content-Encoding"):
+        raise Refused(
+            "unsupported_encoding",
+            f"Bodies are taken as they are, not with Content-Encoding {encoding[:50]}.",
+        )
+    types = headers.getall("Content-Type", [])
+    if not types:
+        raise Refused("missing_content_type", "The header Content-Type is missing.")
+    if len(set(types)) > 1:
+        raise Refused(
+            "contradicting_content_type", "There are several headers Content-Type that contradict each other."
+        )
+    kind, options = parse_options_header(types[0])
+    if kind == MULTIPART:
+        declared, most = Declared(boundary=_boundary(options.get("boundary"))), MAX_BYTES + OVERHEAD_BYTES
+    else:
+        declared, most = Declared(media_type=media_type(types[0])), MAX_BYTES
+    if (length := request.content_length) is not None:
+        if length == 0:
+            raise Refused("empty_body", "The request has no body.")
+        if length > most:
+            raise too_large()
+    elif not request.can_read_body:
+        raise Refused("empty_body", "The request has no body.")
+    return declared
+
+
+def _boundary(given: str | None) -> str:
+    if not given or not BOUNDARY.fullmatch(given):
+        raise Refused("malformed_multipart", "The Content-Type has no boundary, or one that cannot be.")
+    return given
+
+
+async def invite_body(request: web.Request) -> None:
+    """Send `100 Continue` when the client waits for it; not before the headers have been found good."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What aiohttp's own handler does: this was not yet the answer.
+        request.writer.output_size = 0
+
+
+async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body as it arrives.
+
+    :raises Refused: it stalls, ends early, or its framing is broken.
+    :raises ConnectionError: the client is gone.
+    """
+    seconds = request.app[SETTINGS].body_idle_seconds
+    content = request.content
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await content.readany()
+        except TimeoutError:
+            raise Refused("body_timeout", f"The body stalled for more than {seconds:g} seconds.") from None
+        except IncompleteBody:
+            raise Refused("incomplete_body", "The body ended before the length that was declared for it.") from None
+        except (web.RequestPayloadError, HttpProcessingError) as error:
+            raise Refused("malformed_body", "The framing of the body is broken.") from error
+        if not chunk:
+            return
+        yield chunk

@@ -1,0 +1,99 @@
+"""`GET /v1/images/{id}/content`: the bytes of an image or a variant (RFC 9110: validators, ranges)."""
+
+from aiohttp import web
+
+from service.errors import Conflict, InvalidRequest, NotFound, RangeNotSatisfiable
+from service.http.auth import authenticated
+from service.http.images import image_id_of, record_of
+from service.http.keys import SETTINGS, STORAGE
+from service.images import EXTENSIONS, Record, Status
+from service.storage.objects import ORIGINAL, VARIANT_TYPE, VARIANTS
+
+PARAMETERS = {"variant", "redirect"}
+YEAR_SECONDS = 31_536_000
+
+
+async def get_content(request: web.Request) -> web.StreamResponse:
+    """The bytes; with `redirect=1` a presigned URL to fetch them from instead."""
+    user_id, image_id = authenticated(request), image_id_of(request)
+    if unknown := set(request.query) - PARAMETERS:
+        raise InvalidRequest("invalid_parameter", f"There is no parameter {min(unknown)[:100]!r}.")
+    name = request.query.get("variant", ORIGINAL)
+    if name != ORIGINAL and name not in VARIANTS:
+        raise InvalidRequest("invalid_parameter", f"`variant` is one of {', '.join((ORIGINAL, *sorted(VARIANTS)))}.")
+    record = await record_of(request, user_id, image_id)
+    if record.status is not Status.READY:
+        raise Conflict("image_not_ready", f"The image is {record.status}; it has no content.")
+    if request.query.get("redirect", "0") not in ("0", "false"):
+        seconds = request.app[SETTINGS].presign_seconds
+        url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)
+        return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+    return await _send(request, record, name)
+
+
+async def _send(request: web.Request, record: Record, name: str) -> web.StreamResponse:
+    receipt = record.receipt
+    kind, size = receipt.content_type, receipt.size
+    if name != ORIGINAL:
+        kind, size = VARIANT_TYPE, record.variants[name].size
+    # The bytes under an id never change, so neither does their tag.
+    tag = f'"{receipt.sha256}"' if name == ORIGINAL else f'"{receipt.sha256}-{name}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": f"private, max-age={YEAR_SECONDS}, immutable",
+        "Accept-Ranges": "bytes",
+    }
+    if _matches(request.headers.get("If-None-Match"), tag):
+        return web.Response(status=304, headers=headers)
+
+    span = _span(request, tag, size)
+    first, end = span or (0, size)
+    content = None
+    if request.method != "HEAD":
+        content = await request.app[STORAGE].objects.open_image(receipt.user_id, receipt.image_id, name, span)
+        if content is None:
+            raise NotFound("image_not_found", f"The bytes of image {receipt.image_id} are gone.")
+        if content.size != end - first:
+            raise NotFound("image_not_found", f"The bytes of image {receipt.image_id} are not the ones recorded.")
+    headers |= {
+        "Content-Type": kind,
+        "Content-Length": str(end - first),
+        "Content-Disposition": f'inline; filename="{receipt.image_id}.{EXTENSIONS[kind]}"',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    if span:
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    response = web.StreamResponse(status=206 if span else 200, headers=headers)
+    await response.prepare(request)
+    if content is not None:
+        async for chunk in content.chunks:
+            await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def _matches(header: str | None, tag: str) -> bool:
+    """Weak comparison, as RFC 9110, section 13.1.2 wants for `If-None-Match`."""
+    return header is not None and (
+        header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
+    )
+
+
+def _span(request: web.Request, tag: str, size: int) -> tuple[int, int] | None:
+    """First byte and the one behind the last; None for all. A range that makes no sense counts as none, as the RFC says.
+
+    :raises RangeNotSatisfiable: it lies outside the bytes.
+    """
+    if "Range" not in request.headers or request.headers.get("If-Range", tag) != tag:
+        return None
+    try:
+        wanted = request.http_range
+    except ValueError:
+        return None
+    if wanted.start is not None and wanted.start < 0:
+        return max(0, size + wanted.start), size
+    first, end = wanted.start or 0, size if wanted.stop is None else min(wanted.stop, size)
+    if first >= size or first >= end:
+        raise RangeNotSatisfiable(size)
+    return first, end

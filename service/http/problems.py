@@ -1,0 +1,87 @@
+"""Errors become HTTP here and nowhere else: RFC 9457 problem details with a stable `code`."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from service.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    Refused,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+STATUSES: dict[type[ServiceError], int] = {
+    Refused: 400,
+    InvalidRequest: 400,
+    Unauthenticated: 401,
+    NotFound: 404,
+    Conflict: 409,
+    PreconditionFailed: 412,
+    RangeNotSatisfiable: 416,
+    Unavailable: 503,
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answers every error with a problem; one that nobody foresaw with a 500 that tells nothing of the inside."""
+    try:
+        return await handler(request)
+    except ServiceError as error:
+        response = problem_of(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        code = HTTPStatus(error.status).phrase.lower().replace(" ", "_")
+        response = problem(error.status, code, f"{request.method} {request.path}: {error.reason}.", headers)
+    except ConnectionError:
+        # The client is gone; there is nobody to answer.
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        response = problem(500, "internal_error", "The service failed at this request, which is not to blame for it.")
+    if "Expect" in request.headers:
+        # A client that still waits for `100 Continue` may or may not send its body now; only a close makes that clear.
+        response.force_close()
+    return response
+
+
+def problem_of(error: ServiceError) -> web.Response:
+    """The answer to one of the service's own errors."""
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
+    return problem(STATUSES[type(error)], error.code, error.detail, headers)
+
+
+def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> web.Response:
+    """A problem document; `more` are further members of it."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return web.Response(
+        status=status,
+        text=json.dumps(body | more, ensure_ascii=False),
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )

@@ -1,0 +1,88 @@
+"""Serves the application on a TCP port until told to stop."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from service.errors import SettingsError
+from service.http.app import make_app
+from service.http.connection import Connection
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[str]:
+    """The service, listening; yields its base URL. Leaving the context finishes the requests under way.
+
+    :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
+    """
+    refuse_blind_trust(settings)
+    runner = web.AppRunner(make_app(settings), shutdown_timeout=settings.shutdown_seconds)
+    await runner.setup()
+    try:
+        manager, loop = runner.server, asyncio.get_running_loop()
+        assert manager is not None
+
+        options: dict[str, Any] = {
+            "access_log": None,
+            "keepalive_timeout": settings.keep_alive_seconds,
+            "lingering_time": settings.linger_seconds,
+            "auto_decompress": False,
+        }
+
+        def connection() -> Connection:
+            return Connection(manager, loop=loop, **options)
+
+        try:
+            listening = await loop.create_server(connection, settings.host, settings.port, backlog=1024)
+        except OSError as error:
+            raise SettingsError(_why_not(error, settings)) from None
+        try:
+            host, port = listening.sockets[0].getsockname()[:2]
+            yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        finally:
+            listening.close()
+    finally:
+        await runner.cleanup()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with serving(settings) as url:
+        log.info("serving on %s", url)
+        await stop.wait()
+        log.info("stopping: finishing what is under way")
+
+
+def refuse_blind_trust(settings: Settings) -> None:
+    """Anyone who can reach the port can be anyone by a header, so it must not be reachable by mistake.
+
+    :raises SettingsError: the address is a public one and nobody said that a gateway stands before it.
+    """
+    if settings.auth_mode != "header" or settings.trust_user_header or settings.host == "localhost":
+        return
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(settings.host).is_loopback:
+            return
+    raise SettingsError(
+        f"AUTH_MODE=header trusts X-User-Id, so HOST={settings.host or '*'} would let anyone be any user. "
+        "Listen on 127.0.0.1, or say --trust-user-header (TRUST_USER_HEADER=1) when a gateway sets that header."
+    )
+
+
+def _why_not(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {settings.port} on {settings.host} is taken. Stop what runs there, or choose another with PORT."
+    return f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."

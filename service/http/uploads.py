@@ -1,0 +1,128 @@
+"""`POST /v1/images`: the way of an upload, from the headers to the receipt."""
+
+import hashlib
+import re
+from dataclasses import replace
+
+from aiohttp import web
+
+from service.errors import Conflict, InvalidRequest, Refused
+from service.http.auth import authenticated
+from service.http.body import Declared, body_chunks, check_headers, invite_body
+from service.http.keys import LIMITS, SPOOL, STORAGE
+from service.http.prefer import preferred_wait, settled
+from service.http.problems import problem
+from service.http.views import answer, path_of, view
+from service.images import Receipt, Record, Status, new_image_id
+from service.intake.form import Form
+from service.intake.labels import Labels, read_filename, read_tags, read_title
+from service.intake.receive import Facts, receive
+from service.intake.spool import Spooled
+from service.storage import Storage
+from service.storage.catalog import Deleted
+from service.storage.objects import fits_metadata
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+async def post_image(request: web.Request) -> web.Response:
+    """Take one image: 202 with its receipt, once it is durable; 201 with its record when the client waited for it."""
+    user_id = authenticated(request)
+    key = _idempotency_key(request)
+    wait = preferred_wait(request)
+    storage = request.app[STORAGE]
+    declared = check_headers(request)
+    await invite_body(request)
+    async with request.app[SPOOL].open() as spooled:
+        facts, labels = await _receive(request, declared, spooled)
+        receipt = _receipt(user_id, new_image_id(), facts, labels)
+        known: Record | Deleted | None = None
+        if key is not None:
+            receipt, known = await _earlier(storage, key, receipt)
+        if known is None:
+            await storage.staging.accept(
+                receipt, spooled.content, on_disk=spooled.on_disk, keep_on_failure=key is not None
+            )
+    if known is None and wait is not None:
+        known = await settled(request, user_id, receipt.image_id, wait)
+    return _answer(receipt, known, waited=wait)
+
+
+async def _receive(request: web.Request, declared: Declared, spooled: Spooled) -> tuple[Facts, Labels]:
+    body, limits = body_chunks(request), request.app[LIMITS]
+    if declared.boundary is not None:
+        form = Form(body, declared.boundary)
+        facts = await form.receive(limits, spooled)
+        return facts, form.labels()
+    query = request.query
+    labels = Labels(
+        read_filename(query.get("filename")),
+        read_title(query.get("title")),
+        read_tags(query.getall("tags", [])),
+    )
+    return await receive(body, declared.media_type, limits, spooled), labels
+
+
+def _receipt(user_id: str, image_id: str, facts: Facts, labels: Labels) -> Receipt:
+    receipt = Receipt(
+        user_id=user_id,
+        image_id=image_id,
+        content_type=facts.content_type,
+        size=facts.size,
+        sha256=facts.sha256,
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+        filename=labels.filename,
+        title=labels.title,
+        tags=labels.tags,
+    )
+    if not fits_metadata(receipt):
+        raise Refused(
+            "metadata_too_large",
+            "File name, title and tags together are more than S3 keeps beside an object.",
+        )
+    return receipt
+
+
+async def _earlier(storage: Storage, key: str, receipt: Receipt) -> tuple[Receipt, Record | Deleted | None]:
+    """The receipt under the id that `key` stands for, and what the catalog knows of that image.
+
+    As long as the catalog knows nothing, the upload is simply accepted again under the same id: whatever happened to the
+    earlier request, this makes it whole, and twice the same does no harm.
+    """
+    fingerprint = hashlib.sha256(
+        repr((receipt.sha256, receipt.filename, receipt.title, receipt.tags)).encode()
+    ).hexdigest()
+    image_id = await storage.idempotency_keys.claim(receipt.user_id, key, receipt.image_id, fingerprint)
+    if image_id == receipt.image_id:
+        return receipt, None
+    return replace(receipt, image_id=image_id), await storage.catalog.get(receipt.user_id, image_id)
+
+
+def _answer(receipt: Receipt, known: Record | Deleted | None, waited: float | None) -> web.Response:
+    path = path_of(receipt.image_id)
+    headers = {"Location": path}
+    if waited is not None:
+        headers["Preference-Applied"] = f"wait={waited:g}"
+    if isinstance(known, Deleted):
+        raise Conflict(
+            "image_deleted", f"This upload became the image {receipt.image_id}, which has been deleted since."
+        )
+    if known is None:
+        return answer(view(receipt), 202, headers)
+    if known.status is Status.REJECTED and known.reason:
+        return problem(400, known.reason.code, known.reason.detail, headers, image_id=receipt.image_id)
+    return answer(view(known), 201 if known.status is Status.READY else 202, headers)
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    given = request.headers.getall("Idempotency-Key", [])
+    if not given:
+        return None
+    if len(given) > 1 or not IDEMPOTENCY_KEY.fullmatch(given[0]):
+        raise InvalidRequest(
+            "invalid_idempotency_key",
+            "Idempotency-Key must be given once: 1 to 255 printable ASCII characters.",
+        )
+    return given[0]

@@ -1,0 +1,145 @@
+"""The nouns that every floor shares: receipt, record, message, statuses and ids."""
+
+import json
+import os
+import time
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+MAX_BYTES = 5 * 1024 * 1024
+MESSAGE_VERSION = 1
+
+EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/avif": "avif",
+}
+
+
+class Status(StrEnum):
+    """Where an image stands; `queued` is the only one that changes by itself."""
+
+    QUEUED = "queued"
+    READY = "ready"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class UndecodableMessage(Exception):
+    """A message that this version of the worker cannot read; its text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Everything known of an accepted upload; it travels to the worker as the message.
+
+    `width` and `height` are pixels as encoded (before EXIF orientation), `sha256` is of the bytes, in hex.
+    """
+
+    user_id: str
+    image_id: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+    frames: int
+    filename: str | None = None
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def to_message(self) -> str:
+        """The message's text: compact JSON, at most about 2 KB."""
+        return json.dumps({"v": MESSAGE_VERSION, **asdict(self)}, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_message(cls, text: str) -> "Receipt":
+        """The receipt in a message.
+
+        :raises UndecodableMessage: not a message of this version.
+        """
+        try:
+            values = json.loads(text)
+            if values.pop("v") != MESSAGE_VERSION:
+                raise UndecodableMessage("the message is of another version")
+            receipt = cls(**{**values, "tags": tuple(values["tags"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UndecodableMessage(f"the message is not one of ours: {error!r}") from None
+        if not (is_image_id(receipt.image_id) and isinstance(receipt.user_id, str) and receipt.user_id):
+            raise UndecodableMessage("the message names no image")
+        return receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A smaller picture derived from an image; pixels and bytes."""
+
+    width: int
+    height: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why an image was rejected or failed."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An image in the catalog: its receipt and what became of it. `placeholder` is a ThumbHash in base64."""
+
+    receipt: Receipt
+    status: Status
+    updated_at: datetime
+    version: int = 1
+    placeholder: str | None = None
+    variants: dict[str, Variant] = field(default_factory=dict)
+    reason: Reason | None = None
+
+    def edited(self, title: str | None, tags: tuple[str, ...]) -> "Record":
+        """The next version of this record, with another title and other tags."""
+        receipt = replace(self.receipt, title=title, tags=tags)
+        return replace(self, receipt=receipt, updated_at=datetime.now(UTC), version=self.version + 1)
+
+
+def new_image_id() -> str:
+    """A UUIDv7 (RFC 9562, section 5.7): its first 48 bits are the time in ms, so ids sort by creation."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def is_image_id(text: Any) -> bool:
+    """Whether `text` is a UUIDv7 in its canonical form, as all image ids are."""
+    if not isinstance(text, str) or len(text) != 36:
+        return False
+    try:
+        return uuid.UUID(text).version == 7 and str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def created_at(image_id: str) -> datetime:
+    """The time of acceptance that an image id carries."""
+    return datetime.fromtimestamp((uuid.UUID(image_id).int >> 80) / 1000, UTC)
+
+
+def first_id_at(moment: datetime) -> str:
+    """The lowest image id of that millisecond, for ranges over time."""
+    milliseconds = max(0, min(int(moment.timestamp() * 1000), (1 << 48) - 1))
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62))
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-01-31T12:00:00.000Z` (RFC 3339, UTC, milliseconds)."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""One walker a format; `service.intake.structure` says what a walker is."""

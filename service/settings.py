@@ -1,0 +1,221 @@
+"""All settings, read from the environment here and nowhere else.
+
+Each field names its variable, its default and its meaning; README's table and `Settings.from_env` follow from them.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from service.errors import SettingsError
+
+MIB = 1024 * 1024
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _flag(value: str) -> bool:
+    known = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    return known[value.lower()]
+
+
+def _between(low: float, high: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        number = kind(value)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    read.__doc__ = f"a {'whole ' if kind is int else ''}number from {low:,} to {high:,}"
+    return read
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError
+        return value
+
+    read.__doc__ = "one of " + ", ".join(allowed)
+    return read
+
+
+_text.__doc__ = "a text"
+_flag.__doc__ = "1 or 0"
+
+
+def _setting(env: str | tuple[str, ...], default: Any, read: Callable[[str], Any], about: str) -> Any:
+    """A field read from the first of the variables `env` that is set and not empty."""
+    names = (env,) if isinstance(env, str) else env
+    return field(default=default, metadata={"env": names, "read": read, "about": about})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The service's and the worker's settings; sizes in bytes, times in seconds."""
+
+    # Where AWS is. None means the real AWS of the region.
+    endpoint_s3: str | None = _setting(
+        ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
+        None,
+        _text,
+        "where S3 is, if not on AWS itself",
+    )
+    endpoint_sqs: str | None = _setting(
+        ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
+        None,
+        _text,
+        "where SQS is, if not on AWS itself",
+    )
+    endpoint_dynamodb: str | None = _setting(
+        ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
+        None,
+        _text,
+        "where DynamoDB is, if not on AWS itself",
+    )
+    public_endpoint_s3: str | None = _setting(
+        "AWS_PUBLIC_ENDPOINT_S3",
+        None,
+        _text,
+        "where clients reach S3 with presigned URLs, if elsewhere than the service",
+    )
+    region: str = _setting(("AWS_DEFAULT_REGION", "AWS_REGION"), "us-east-1", _text, "AWS region")
+
+    # Names in AWS.
+    bucket: str = _setting("IMAGE_BUCKET", "image-bucket", _text, "bucket of staged objects and images")
+    table: str = _setting("IMAGES_TABLE", "ImagesTable", _text, "table of records")
+    queue: str = _setting("IMAGE_QUEUE", "image-uploads", _text, "queue of accepted uploads")
+    dead_letter_queue: str = _setting(
+        "IMAGE_DEAD_LETTER_QUEUE", "image-uploads-dlq", _text, "queue of uploads that could not be processed"
+    )
+
+    # The web.
+    host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on")
+    port: int = _setting("PORT", 8080, _between(0, 65535), "port that `serve` listens on")
+    auth_mode: str = _setting("AUTH_MODE", "header", _one_of("header"), "how users are told apart: `X-User-Id`")
+    trust_user_header: bool = _setting(
+        "TRUST_USER_HEADER",
+        False,
+        _flag,
+        "1: trust `X-User-Id` on a public address too, behind a gateway that sets it",
+    )
+    keep_alive_seconds: float = _setting(
+        "KEEP_ALIVE_SECONDS",
+        75.0,
+        _between(1, 3600, float),
+        "how long an idle connection, or one sending headers, may live",
+    )
+    body_idle_seconds: float = _setting(
+        "BODY_IDLE_SECONDS",
+        30.0,
+        _between(0.1, 3600, float),
+        "how long a body may stall before it is refused",
+    )
+    linger_seconds: float = _setting(
+        "LINGER_SECONDS",
+        30.0,
+        _between(0, 600, float),
+        "how long the rest of a refused body is read, so the answer arrives",
+    )
+    wait_seconds: float = _setting(
+        "PREFER_WAIT_SECONDS", 30.0, _between(0, 300, float), "the longest wait that `Prefer: wait` gets"
+    )
+    idempotency_seconds: int = _setting(
+        "IDEMPOTENCY_SECONDS", 86_400, _between(1, 30 * 86_400), "how long an `Idempotency-Key` is remembered"
+    )
+    presign_seconds: int = _setting(
+        "PRESIGN_SECONDS", 300, _between(1, 604_800), "how long a presigned URL can be used"
+    )
+
+    # What counts as sane, and what it may cost.
+    max_pixels: int = _setting(
+        "MAX_PIXELS",
+        50_000_000,
+        _between(1, 1_000_000_000),
+        "most pixels of an image: width × height × frames",
+    )
+    max_side: int = _setting("MAX_SIDE", 32_767, _between(1, 65_535), "most pixels of an image's width or height")
+    max_frames: int = _setting("MAX_FRAMES", 900, _between(1, 100_000), "most frames of an animation")
+    spool_memory: int = _setting(
+        "SPOOL_MEMORY_BYTES",
+        64 * MIB,
+        _between(0, 1024 * 1024 * MIB),
+        "memory for bodies on their way in; beyond it: disk",
+    )
+    spool_dir: str | None = _setting(
+        "SPOOL_DIR", None, _text, "folder for bodies beyond that memory; else the system's"
+    )
+
+    # The worker.
+    decoders: int = _setting(
+        "DECODERS",
+        os.cpu_count() or 1,
+        _between(1, 256),
+        "decoder processes of a worker; by default one a core",
+    )
+    worker_concurrency: int = _setting(
+        "WORKER_CONCURRENCY", 8, _between(1, 256), "uploads that a worker has under way at once"
+    )
+    decode_seconds: float = _setting(
+        "DECODE_SECONDS", 30.0, _between(0.1, 600, float), "how long one image may take to decode"
+    )
+    decoder_memory: int = _setting(
+        "DECODER_MEMORY_BYTES",
+        1024 * MIB,
+        _between(128 * MIB, 64 * 1024 * MIB),
+        "address space of a decoder process",
+    )
+    visibility_seconds: int = _setting(
+        "VISIBILITY_SECONDS",
+        120,
+        _between(2, 43_200),
+        "how long a message stays hidden between two heartbeats",
+    )
+    max_deliveries: int = _setting(
+        "MAX_DELIVERIES", 5, _between(1, 1000), "deliveries before a message is a dead letter"
+    )
+    retry_seconds: int = _setting(
+        "RETRY_SECONDS",
+        5,
+        _between(0, 900),
+        "pause before the second delivery; doubles with each further one",
+    )
+    poll_seconds: int = _setting("POLL_SECONDS", 10, _between(0, 20), "long-poll time of the worker")
+    shutdown_seconds: float = _setting(
+        "SHUTDOWN_SECONDS", 25.0, _between(0, 600, float), "time to finish what is under way after SIGTERM"
+    )
+    worker_heartbeat_file: str | None = _setting(
+        "WORKER_HEARTBEAT_FILE", None, _text, "file that the worker touches at each poll, for health checks"
+    )
+    log_level: str = _setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Settings from `environ` (the process's own by default); `overrides` win, None among them means not given.
+
+        :raises SettingsError: a variable has a value that cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        for one in fields(cls):
+            found = next((name for name in one.metadata["env"] if environ.get(name)), None)
+            if one.name in values or found is None:
+                continue
+            read = one.metadata["read"]
+            try:
+                values[one.name] = read(environ[found])
+            except (ValueError, KeyError):
+                raise SettingsError(f"{found} must be {read.__doc__}, not {environ[found]!r}.") from None
+        return cls(**values)

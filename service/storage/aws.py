@@ -1,0 +1,114 @@
+"""How this service speaks to AWS: clients, credentials, time-outs, and AWS's errors in the service's own words."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import aioboto3
+import obstore.exceptions
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.store import S3Store
+
+from service.errors import Unavailable
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 2
+CALL_SECONDS = 10
+"""How long one call may take, retries included; a client that waits for its answer has no use for more."""
+CONNECTIONS = 64
+
+
+@asynccontextmanager
+async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
+    """The process's client of `sqs`, `dynamodb` or `s3`; making one takes some 70 ms, so make it once."""
+    config = AioConfig(
+        connect_timeout=CONNECT_SECONDS,
+        # Longer than the longest long poll; every other call has the shorter limit of `calling`.
+        read_timeout=30,
+        max_pool_connections=CONNECTIONS,
+        retries={"mode": "standard", "max_attempts": 3},
+        # Servers that only resemble S3 do not know the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path" if settings.endpoint_s3 else "virtual"},
+    )
+    endpoint = getattr(settings, f"endpoint_{service}")
+    async with aioboto3.Session().client(
+        service, region_name=settings.region, endpoint_url=endpoint, config=config
+    ) as made:
+        yield made
+
+
+def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
+    """The bucket, for bytes; with the same credentials that botocore finds (profiles, containers, roles)."""
+    endpoint = endpoint or settings.endpoint_s3
+    session = aioboto3.Session()
+
+    async def credentials() -> "S3Credential":
+        found = await session.get_credentials()
+        if found is None:
+            raise Unavailable("credentials_missing", "The service has no AWS credentials.")
+        frozen = await found.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": getattr(found, "_expiry_time", None),
+        }
+
+    return S3Store(
+        settings.bucket,
+        endpoint=endpoint,
+        region=settings.region,
+        virtual_hosted_style_request=endpoint is None,
+        credential_provider=credentials,
+        client_options={
+            "allow_http": True,
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            "timeout": timedelta(seconds=CALL_SECONDS),
+        },
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=CALL_SECONDS)},
+    )
+
+
+@contextmanager
+def translated(service: str) -> Iterator[None]:
+    """Turns what AWS and the ways to it may raise into `Unavailable` with the code `<service>_unavailable`.
+
+    Errors that mean something to the caller (a failed condition, a missing key) are caught inside, before this one.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError, obstore.exceptions.BaseError, TimeoutError, OSError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        log.warning("%s does not answer as it should: %s", service, reason)
+        raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error
+
+
+@asynccontextmanager
+async def calling(service: str) -> AsyncIterator[None]:
+    """`translated`, and the time limit of one call."""
+    with translated(service):
+        async with asyncio.timeout(CALL_SECONDS):
+            yield
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's own code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@asynccontextmanager
+async def clients(settings: Settings, *services: str) -> AsyncIterator[list[Any]]:
+    """Several clients at once."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(client(settings, service)) for service in services]

@@ -1,0 +1,63 @@
+"""Group commit: while one request is under way the next entries collect, so a quiet caller is served at once and a busy
+one ten entries a request."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Entry = TypeVar("Entry")
+
+BATCH = 10
+"""Most entries of one SQS request."""
+REQUESTS_AT_ONCE = 4
+
+
+class Batches(Generic[Entry]):
+    """Commits entries by `commit`, which gets up to ten and says of each what was wrong with it, or None."""
+
+    def __init__(self, commit: Callable[[Sequence[Entry]], Awaitable[Sequence[Exception | None]]]) -> None:
+        self._commit = commit
+        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._requests: set[asyncio.Task[None]] = set()
+
+    async def add(self, entry: Entry) -> None:
+        """Commit one entry; it is done when this returns.
+
+        :raises Exception: what `commit` says of this entry, or raises for all of its batch.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        self._request_more()
+        await done
+
+    def _request_more(self) -> None:
+        while self._waiting and (
+            not self._requests or (len(self._waiting) >= BATCH and len(self._requests) < REQUESTS_AT_ONCE)
+        ):
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            task = asyncio.create_task(self._request(batch))
+            self._requests.add(task)
+            task.add_done_callback(self._requested)
+
+    def _requested(self, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        self._request_more()
+
+    async def _request(self, batch: list[tuple[Entry, "asyncio.Future[None]"]]) -> None:
+        verdicts: Sequence[BaseException | None]
+        try:
+            verdicts = await self._commit([entry for entry, _ in batch])
+        except BaseException as error:  # every caller must hear of it, whatever it is
+            verdicts = [error] * len(batch)
+        for (_, done), verdict in zip(batch, verdicts, strict=True):
+            if done.done():  # its caller was cancelled
+                continue
+            if verdict is None:
+                done.set_result(None)
+            else:
+                done.set_exception(verdict)
+
+    async def close(self) -> None:
+        """Wait for the requests that are under way."""
+        while self._requests:
+            await asyncio.wait(self._requests)

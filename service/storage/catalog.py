@@ -1,0 +1,169 @@
+"""The catalog: one DynamoDB item an image, in the table's own order, which is time order."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from service.images import Record, Status, first_id_at, rfc3339
+from service.storage.aws import calling, error_code
+from service.storage.items import Item, from_item, serialize, to_item
+
+TOMBSTONE_SECONDS = 15 * 86_400
+"""Longer than SQS keeps any message: while one may still come, the tombstone stands in its way."""
+FILTERED_PAGE = 500
+MAX_QUERIES = 20
+"""Most queries for one page of a filtered list; a rare tag among very many images gives short pages, not slow ones."""
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+FIRST_ID, LAST_ID = "0", "g"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What is left of a deleted image, so that it never comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which records a list shows; None means all. Times are `since` (inclusive) and `until` (exclusive)."""
+
+    status: Status | None = None
+    content_type: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    oldest_first: bool = False
+
+
+class Catalog:
+    """The table. All methods raise `Unavailable` when DynamoDB does not answer as it should."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def get(self, user_id: str, image_id: str) -> Record | Deleted | None:
+        """What the catalog knows of an image."""
+        async with calling("dynamodb"):
+            answer = await self._client.get_item(
+                TableName=self._table, Key=_key(user_id, image_id), ConsistentRead=True
+            )
+        return _read(answer.get("Item"))
+
+    async def settle(self, record: Record) -> Record | Deleted | None:
+        """Write an image's final status, unless it has one already: then None is written and that one returned.
+
+        `failed` counts as not final, so that a dead letter that is brought back can still become `ready`.
+        """
+        async with calling("dynamodb"):
+            try:
+                await self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item(record),
+                    ConditionExpression="attribute_not_exists(image_id) OR #status = :failed",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=serialize({":failed": Status.FAILED.value}),
+                )
+                return None
+            except ClientError as error:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+        return await self.get(record.receipt.user_id, record.receipt.image_id)
+
+    async def replace(self, record: Record, expected_version: int) -> bool:
+        """Write the next version of a record; False when it is not at `expected_version` any more."""
+        async with calling("dynamodb"):
+            try:
+                await self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item(record),
+                    ConditionExpression="version = :expected",
+                    ExpressionAttributeValues=serialize({":expected": expected_version}),
+                )
+            except ClientError as error:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+                return False
+        return True
+
+    async def delete(self, user_id: str, image_id: str) -> None:
+        """Put a tombstone in the place of the record, whether there is one or not."""
+        values = {
+            "user_id": user_id,
+            "image_id": image_id,
+            "status": Status.DELETED.value,
+            "updated_at": rfc3339(datetime.now(UTC)),
+            "expires_at": int(time.time()) + TOMBSTONE_SECONDS,
+        }
+        async with calling("dynamodb"):
+            await self._client.put_item(TableName=self._table, Item=serialize(values))
+
+    async def page(
+        self, user_id: str, limit: int, filters: Filters, after: str | None = None
+    ) -> tuple[list[Record], str | None]:
+        """Up to `limit` records of a user behind the image `after`, and the image that the next page begins behind.
+
+        A page may be shorter than `limit`, even empty, while there is a next one.
+        """
+        query = _query(self._table, user_id, filters)
+        filtered = filters.status or filters.content_type or filters.tag
+        query["Limit"] = FILTERED_PAGE if filtered else limit + 1
+        records: list[Record] = []
+        for _ in range(MAX_QUERIES):
+            if after:
+                query["ExclusiveStartKey"] = _key(user_id, after)
+            async with calling("dynamodb"):
+                answer = await self._client.query(**query)
+            records += map(from_item, answer["Items"])
+            if len(records) > limit:
+                return records[:limit], records[limit - 1].receipt.image_id
+            if "LastEvaluatedKey" not in answer:
+                return records, None
+            after = answer["LastEvaluatedKey"]["image_id"]["S"]
+        return records, after
+
+    async def check(self) -> None:
+        """Whether the table answers.
+
+        :raises Unavailable: it does not, or there is none.
+        """
+        async with calling("dynamodb"):
+            await self._client.get_item(TableName=self._table, Key=_key("-", "-"))
+
+
+def _key(user_id: str, image_id: str) -> Item:
+    return {"user_id": {"S": user_id}, "image_id": {"S": image_id}}
+
+
+def _read(item: Item | None) -> Record | Deleted | None:
+    if item is None:
+        return None
+    return Deleted() if item["status"]["S"] == Status.DELETED else from_item(item)
+
+
+def _query(table: str, user_id: str, filters: Filters) -> dict[str, Any]:
+    # Ids sort by time, so a span of time is a span of ids.
+    first = first_id_at(filters.since) if filters.since else FIRST_ID
+    last = first_id_at(filters.until) if filters.until else LAST_ID
+    values = {":user": user_id, ":first": first, ":last": last, ":deleted": Status.DELETED.value}
+    conditions = ["#status <> :deleted"]
+    for name, condition in (
+        ("status", "#status = :status"),
+        ("content_type", "content_type = :content_type"),
+        ("tag", "contains(tags, :tag)"),
+    ):
+        if value := getattr(filters, name):
+            values[f":{name}"] = str(value)
+            conditions.append(condition)
+    return {
+        "TableName": table,
+        "KeyConditionExpression": "user_id = :user AND image_id BETWEEN :first AND :last",
+        "FilterExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": serialize(values),
+        "ScanIndexForward": filters.oldest_first,
+        "ConsistentRead": True,
+    }

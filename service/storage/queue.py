@@ -1,0 +1,134 @@
+"""The SQS queue: sends for the service; receive, hide and delete for the worker."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from service.errors import Unavailable
+from service.settings import Settings
+from service.storage.aws import calling, translated
+from service.storage.batches import BATCH, Batches
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery of a message; `count` is how often it has been delivered, this time included."""
+
+    body: str
+    handle: str
+    count: int
+
+
+class Queue:
+    """The queue of accepted uploads. All methods raise `Unavailable` when SQS does not answer as it should."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._client = client
+        self._name = settings.queue
+        self._endpoint = settings.endpoint_sqs
+        self._visibility = settings.visibility_seconds
+        self._url: str | None = None
+        self._sends = Batches(self._send)
+        self._deletions = Batches(self._delete)
+
+    async def url(self) -> str:
+        """The queue's URL, asked for once."""
+        if self._url is None:
+            async with calling("sqs"):
+                url: str = (await self._client.get_queue_url(QueueName=self._name))["QueueUrl"]
+            # Emulators name queues by hosts that only resolve where they run.
+            self._url = self._endpoint.rstrip("/") + urlsplit(url).path if self._endpoint else url
+        return self._url
+
+    async def send(self, body: str) -> None:
+        """Send a message; durable when this returns."""
+        await self._sends.add(body)
+
+    async def delete(self, delivery: Delivery) -> None:
+        """Delete a message; if it comes again all the same, that does no harm."""
+        await self._deletions.add(delivery)
+
+    async def hide(self, deliveries: Sequence[Delivery], seconds: int) -> None:
+        """Let the messages come back after that many seconds from now; 0 gives them back at once."""
+        for at in range(0, len(deliveries), BATCH):
+            entries = [
+                {"ReceiptHandle": delivery.handle, "VisibilityTimeout": seconds}
+                for delivery in deliveries[at : at + BATCH]
+            ]
+            await self._request("change_message_visibility_batch", entries)
+
+    async def _send(self, bodies: Sequence[str]) -> list[Exception | None]:
+        return await self._request("send_message_batch", [{"MessageBody": body} for body in bodies])
+
+    async def _delete(self, deliveries: Sequence[Delivery]) -> list[Exception | None]:
+        entries = [{"ReceiptHandle": delivery.handle} for delivery in deliveries]
+        return await self._request("delete_message_batch", entries)
+
+    async def _request(self, call: str, entries: list[dict[str, Any]]) -> list[Exception | None]:
+        """The verdict on each entry: SQS answers 200 also when it took only some of them."""
+        url = await self.url()
+        async with calling("sqs"):
+            answer = await getattr(self._client, call)(
+                QueueUrl=url, Entries=[{"Id": str(index), **entry} for index, entry in enumerate(entries)]
+            )
+        for entry in answer.get("Failed", ()):
+            log.warning("sqs: %s failed for a message: %s %s", call, entry.get("Code"), entry.get("Message"))
+        taken = {entry["Id"] for entry in answer.get("Successful", ())}
+        refused = Unavailable("sqs_unavailable", "SQS cannot take this request now.")
+        return [None if str(index) in taken else refused for index in range(len(entries))]
+
+    async def receive(self, most: int, wait_seconds: int) -> list[Delivery]:
+        """Up to `most` (at most 10) messages, waiting that long for the first."""
+        url = await self.url()
+        # Without the time limit of `calling`: a long poll may take longer.
+        with translated("sqs"):
+            answer = await self._client.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=min(most, BATCH),
+                WaitTimeSeconds=wait_seconds,
+                VisibilityTimeout=self._visibility,
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        return [
+            Delivery(
+                message["Body"],
+                message["ReceiptHandle"],
+                int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+            )
+            for message in answer.get("Messages", ())
+        ]
+
+    async def is_empty(self) -> bool:
+        """Whether nothing is in the queue, hidden and delayed messages included (SQS counts approximately)."""
+        parts = ("", "NotVisible", "Delayed")
+        counts = await self._attributes(*(f"ApproximateNumberOfMessages{part}" for part in parts))
+        return not any(int(count) for count in counts.values())
+
+    async def max_deliveries(self) -> int | None:
+        """After how many deliveries SQS itself makes a message a dead letter; None when it never does."""
+        policy = (await self._attributes("RedrivePolicy")).get("RedrivePolicy")
+        return int(json.loads(policy)["maxReceiveCount"]) if policy else None
+
+    async def check(self) -> None:
+        """Whether the queue answers.
+
+        :raises Unavailable: it does not, or there is none.
+        """
+        await self._attributes("QueueArn")
+
+    async def _attributes(self, *names: str) -> dict[str, str]:
+        url = await self.url()
+        async with calling("sqs"):
+            answer = await self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+        attributes: dict[str, str] = answer.get("Attributes", {})
+        return attributes
+
+    async def close(self) -> None:
+        """Wait for the requests that are under way."""
+        await self._sends.close()
+        await self._deletions.close()

@@ -1,0 +1,69 @@
+"""Acceptance: an upload is acknowledged only when its bytes are in S3 and its message is in SQS."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from service.errors import ServiceError
+from service.images import Receipt
+from service.storage.objects import Objects
+from service.storage.queue import Queue
+
+log = logging.getLogger(__name__)
+
+READ_BACKS = 8
+"""Uploads that are read back from disk at once; the others' bytes stay there."""
+
+
+class Staging:
+    """Takes uploads over from the service for the worker."""
+
+    def __init__(self, objects: Objects, queue: Queue) -> None:
+        self._objects = objects
+        self._queue = queue
+        self._read_backs = asyncio.Semaphore(READ_BACKS)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def accept(
+        self,
+        receipt: Receipt,
+        content: Callable[[], Awaitable[bytes]],
+        *,
+        on_disk: bool,
+        keep_on_failure: bool,
+    ) -> None:
+        """Stage the bytes and send the message; both are durable when this returns.
+
+        A caller that is cancelled meanwhile leaves the work going on: half of it would be an orphan.
+
+        :param keep_on_failure: leave the staged object when the message cannot be sent, because another request may
+            stand on the same one (it has the same idempotency key).
+        :raises Unavailable: S3 or SQS does not answer as it should; nothing is left behind, if that can be.
+        """
+        task = asyncio.create_task(self._accept(receipt, content, on_disk, keep_on_failure))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.shield(task)
+
+    async def _accept(
+        self, receipt: Receipt, content: Callable[[], Awaitable[bytes]], on_disk: bool, keep_on_failure: bool
+    ) -> None:
+        try:
+            if on_disk:
+                async with self._read_backs:
+                    await self._objects.put_staged(receipt, await content())
+            else:
+                await self._objects.put_staged(receipt, await content())
+            await self._queue.send(receipt.to_message())
+        except ServiceError:
+            if not keep_on_failure:
+                # A PUT that timed out may have arrived all the same.
+                with suppress(ServiceError):
+                    await self._objects.delete_staged(receipt.user_id, receipt.image_id)
+            raise
+
+    async def close(self) -> None:
+        """Wait for the acceptances that are under way."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)

@@ -1,0 +1,37 @@
+"""Limits that a decoder process sets on itself before it touches the first byte of an image."""
+
+import ctypes
+import resource
+import signal
+import sys
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+
+
+def enter(memory: int) -> None:
+    """At most `memory` bytes of address space, no file to be written, no core, no more privileges; dies with its parent."""
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, memory)
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let this process use so many more seconds of CPU; then the system kills it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    end = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (end, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _limit(what: int, most: int) -> None:
+    # A system that does not know this limit (macOS and address space) refuses to set it; the others still hold.
+    try:
+        hard = resource.getrlimit(what)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+    except (ValueError, OSError):
+        if sys.platform == "linux":
+            raise

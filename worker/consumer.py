@@ -1,0 +1,155 @@
+"""Drains the queue: polls, keeps a bounded number of uploads under way, hides their messages meanwhile, deletes them."""
+
+import asyncio
+import logging
+import pathlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from service.errors import ServiceError
+from service.images import Reason, Receipt, UndecodableMessage
+from service.settings import Settings
+from service.storage import Storage
+from service.storage.queue import Delivery
+from worker.decoder import Decoders
+from worker.processing import Done, Retry, fail, process
+
+log = logging.getLogger(__name__)
+
+BURST_WAIT_SECONDS = 1
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_RETRY_SECONDS = 900
+HEARTBEAT_SECONDS = 10.0
+OUTAGE_SECONDS = 600.0
+"""How long an upload is held and tried again while AWS does not answer, so that an outage makes no dead letters."""
+
+
+class Consumer:
+    """One worker's hold on the queue."""
+
+    def __init__(self, settings: Settings, storage: Storage, decoders: Decoders, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._decoders = decoders
+        self._stop = stop
+        self._held: dict[asyncio.Task[None], Delivery] = {}
+        self._max_deliveries: int | None = None
+
+    async def run(self, *, burst: bool = False) -> None:
+        """Work until `stop` is set, or with `burst` until the queue is empty; then finish what is under way.
+
+        What is not finished `shutdown_seconds` after that is given back at once.
+        """
+        async with self._heartbeat():
+            try:
+                while not self._stop.is_set():
+                    try:
+                        if await self._poll(burst) and burst:
+                            break
+                    except ServiceError as error:
+                        log.warning("cannot poll the queue: %s", error)
+                        await self._pause(PAUSE_SECONDS)
+            finally:
+                await self._drain()
+
+    async def _poll(self, burst: bool) -> bool:
+        """Receive and begin as many uploads as there is room for; true when the queue is empty and nothing under way."""
+        free = self._settings.worker_concurrency - len(self._held)
+        if not free:
+            await asyncio.wait(self._held, timeout=PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return False
+        if self._max_deliveries is None:
+            self._max_deliveries = await self._storage.queue.max_deliveries() or self._settings.max_deliveries
+        longest = self._settings.poll_seconds
+        deliveries = await self._storage.queue.receive(free, min(longest, BURST_WAIT_SECONDS) if burst else longest)
+        if self._stop.is_set():
+            # They came after the signal; another worker can have them now rather than after the visibility timeout.
+            await self._storage.queue.hide(deliveries, 0)
+            return False
+        for delivery in deliveries:
+            task = asyncio.create_task(self._handle(delivery))
+            self._held[task] = delivery
+            task.add_done_callback(self._held.pop)
+        return not self._held and await self._storage.queue.is_empty()
+
+    async def _handle(self, delivery: Delivery) -> None:
+        """Process one delivery to its end; whatever happens, its message is deleted or comes again."""
+        receipt: Receipt | None = None
+        try:
+            receipt = Receipt.from_message(delivery.body)
+            outcome = await self._process(receipt)
+        except UndecodableMessage as error:
+            outcome = Retry(Reason(code="undecodable_message", detail=str(error)))
+        except Exception:
+            log.exception("processing failed in a way that nobody foresaw")
+            outcome = Retry(Reason(code="internal_error", detail="The worker failed at this image."))
+        try:
+            if isinstance(outcome, Done):
+                log.info("image %s: %s", receipt and receipt.image_id, outcome.status or "nothing left to do")
+                await self._storage.queue.delete(delivery)
+            else:
+                await self._retry(delivery, receipt, outcome)
+        except ServiceError as error:
+            log.warning("a message comes again: %s", error)
+
+    async def _process(self, receipt: Receipt) -> Done | Retry:
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + OUTAGE_SECONDS, PAUSE_SECONDS
+        while True:
+            outcome = await process(receipt, self._storage, self._decoders)
+            if isinstance(outcome, Done) or not outcome.outage or self._stop.is_set() or loop.time() > end:
+                return outcome
+            await self._pause(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _retry(self, delivery: Delivery, receipt: Receipt | None, outcome: Retry) -> None:
+        """Let the message come again, later each time; after the last time it becomes a dead letter, and the record says so."""
+        last = self._max_deliveries is not None and delivery.count >= self._max_deliveries
+        name = receipt.image_id if receipt else "undecodable"
+        log.warning("image %s: delivery %d did not work: %s", name, delivery.count, outcome.reason.detail)
+        seconds = min(self._settings.retry_seconds * 2 ** (delivery.count - 1), LONGEST_RETRY_SECONDS)
+        if last and receipt:
+            await fail(receipt, self._storage, outcome.reason)
+        await self._storage.queue.hide([delivery], 0 if last else seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    @asynccontextmanager
+    async def _heartbeat(self) -> AsyncIterator[None]:
+        """Keeps the messages under way hidden from other workers, and the health check's file fresh."""
+        task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _beat(self) -> None:
+        visibility, file = self._settings.visibility_seconds, self._settings.worker_heartbeat_file
+        while True:
+            if file:
+                pathlib.Path(file).touch()
+            try:
+                await self._storage.queue.hide(list(self._held.values()), visibility)
+            except ServiceError as error:
+                log.warning("cannot extend the messages under way: %s", error)
+            await asyncio.sleep(min(visibility / 3, HEARTBEAT_SECONDS))
+
+    async def _drain(self) -> None:
+        """Finish what is under way within the deadline, and give the rest back."""
+        if not self._held:
+            return
+        log.info("finishing %d uploads", len(self._held))
+        held = dict(self._held)
+        _, late = await asyncio.wait(held, timeout=self._settings.shutdown_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+            log.warning("gave %d uploads back", len(late))
+            with suppress(ServiceError):
+                await self._storage.queue.hide([held[task] for task in late], 0)

@@ -1,0 +1,52 @@
+"""The decoder process: reads images from its stdin, answers on its stdout, knows nothing else of the world.
+
+`python -m worker.decoder_child MEMORY_BYTES`; ends when its stdin does.
+"""
+
+import sys
+from typing import BinaryIO
+
+from worker import cage
+from worker.picture import Bounds, NotSound, derive
+from worker.protocol import frame, header_length, read_header
+
+
+def main() -> None:
+    """Serve until the pipe closes."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    cage.enter(int(sys.argv[1]))
+    answers.write(frame({"ready": True}))
+    answers.flush()
+    while prefix := requests.read(4):
+        header = read_header(_exactly(requests, header_length(prefix)))
+        (data,) = (_exactly(requests, length) for length in header["blobs"])
+        cage.allow_cpu(header["seconds"])
+        answers.write(_answer(data, header))
+        answers.flush()
+
+
+def _exactly(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        sys.exit(0)  # the parent is gone
+    return data
+
+
+def _answer(data: bytes, header: dict[str, object]) -> bytes:
+    try:
+        bounds = Bounds(**header["bounds"])  # type: ignore[arg-type]
+        derived = derive(data, str(header["content_type"]), bounds)
+    except NotSound as error:
+        return frame({"verdict": "not_sound", "code": error.code, "detail": error.detail})
+    except MemoryError:
+        return frame({"verdict": "out_of_memory"})
+    sizes = {name: [width, height] for name, (width, height, _) in derived.variants.items()}
+    facts = {"width": derived.width, "height": derived.height, "frames": derived.frames}
+    return frame(
+        {"verdict": "sound", "placeholder": derived.placeholder, "variants": sizes, **facts},
+        *(content for _, _, content in derived.variants.values()),
+    )
+
+
+if __name__ == "__main__":
+    main()

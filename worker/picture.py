@@ -1,0 +1,173 @@
+"""One image: the complete decode and what is derived from it. Runs in the decoder process only."""
+
+import base64
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import thumbhash
+from PIL import Image, ImageCms, ImageSequence
+
+FORMATS = {
+    "image/jpeg": ("JPEG",),  # its plugin hands what turns out to be an MPO on
+    "image/png": ("PNG",),
+    "image/gif": ("GIF",),
+    "image/webp": ("WEBP",),
+    "image/avif": ("AVIF",),
+}
+PLACEHOLDER_SIDE = 32
+"""Pixels a side that ThumbHash gets to see: it keeps at most seven waves a side, and more pixels only cost time."""
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+WEBP_QUALITY, WEBP_METHOD = 80, 4
+
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+class NotSound(Exception):
+    """The image does not decode; `code` and `detail` become the reason of its rejection."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What came of an image: `variants` maps names to width, height and WebP bytes."""
+
+    width: int
+    height: int
+    frames: int
+    placeholder: str
+    variants: dict[str, tuple[int, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What counts as sane, and the variants to make: name → side of the square it fits into."""
+
+    max_pixels: int
+    max_frames: int
+    variants: dict[str, int]
+
+
+def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
+    """Decode every frame of an image and derive placeholder and variants from its first.
+
+    :raises NotSound: it does not decode completely, or is beyond the bounds after all.
+    """
+    Image.MAX_IMAGE_PIXELS = bounds.max_pixels
+    with _judged(), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
+        width, height = image.size
+        # The further pictures of an MPO are not frames of the first.
+        frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+        if frames > bounds.max_frames:
+            raise NotSound("too_many_frames", f"The animation has {frames} frames.")
+        if width * height * frames > bounds.max_pixels:
+            raise NotSound("too_many_pixels", f"The image has {width} × {height} × {frames} pixels.")
+        image.load()
+        largest = _first_frame(image, max(bounds.variants.values()))
+        if frames > 1:
+            for frame in ImageSequence.Iterator(image):
+                frame.load()
+
+    variants = {}
+    for name, side in sorted(bounds.variants.items(), key=lambda item: -item[1]):
+        largest = _fit(largest, side)
+        variants[name] = (*largest.size, _webp(largest))
+    return Derived(width, height, frames, _placeholder(largest), variants)
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise NotSound("too_many_pixels", str(error)) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow's plugins raise nearly anything on bytes that are not what their header says.
+        raise NotSound("corrupt_image", f"The image does not decode: {error}"[:300]) from None
+
+
+def _first_frame(image: Image.Image, side: int) -> Image.Image:
+    """The decoded frame, no larger than it need be, in 8 bits a channel of sRGB, with or without alpha."""
+    frame = image
+    if frame.mode.startswith("I;16") or frame.mode in ("I", "F"):
+        frame = _eight_bits(frame)
+    if frame.mode in ("P", "PA"):
+        frame = frame.convert("RGBA" if frame.mode == "PA" or "transparency" in frame.info else "RGB")
+    elif frame.mode == "LA" or "transparency" in frame.info:
+        frame = frame.convert("RGBA")
+    elif frame.mode == "1":
+        frame = frame.convert("L")
+    frame = _in_srgb(_fit(frame, side), image.info.get("icc_profile"))
+    turn = TURNS.get(_orientation(image))
+    # A copy in any case: reading on in an animation changes the picture in place.
+    return frame.transpose(turn) if turn is not None else frame.copy()
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:
+        # Junk in the metadata, which all viewers overlook too.
+        return 1
+
+
+def _eight_bits(frame: Image.Image) -> Image.Image:
+    """Sixteen bits of grey scaled down to eight; Pillow's own conversion would cut them off."""
+    return frame.convert("I").point(lambda value: value / 256).convert("L")
+
+
+def _in_srgb(frame: Image.Image, profile: bytes | None) -> Image.Image:
+    alpha = frame.getchannel("A") if frame.mode == "RGBA" else None
+    colour = frame.convert("RGB") if alpha else frame
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(colour, source, target, outputMode="RGB")
+            colour = converted or colour
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            # A broken profile is no reason to refuse a picture that all viewers show without it.
+            pass
+    if colour.mode != "RGB":
+        colour = colour.convert("RGB")
+    if alpha:
+        colour.putalpha(alpha)
+    return colour
+
+
+def _fit(frame: Image.Image, side: int) -> Image.Image:
+    """The frame within a square of `side` pixels, never enlarged."""
+    if max(frame.size) <= side:
+        return frame
+    scale = side / max(frame.size)
+    size = tuple(max(1, round(length * scale)) for length in frame.size)
+    return frame.resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _webp(frame: Image.Image) -> bytes:
+    out = io.BytesIO()
+    frame.save(out, "WEBP", quality=WEBP_QUALITY, method=WEBP_METHOD, exif=b"", icc_profile=b"")
+    return out.getvalue()
+
+
+def _placeholder(frame: Image.Image) -> str:
+    small = _fit(frame, PLACEHOLDER_SIDE).convert("RGBA")
+    pixels = list(small.tobytes())
+    return base64.b64encode(bytes(thumbhash.rgba_to_thumb_hash(*small.size, pixels))).decode()

@@ -1,0 +1,109 @@
+"""One accepted upload becomes an image, or a record that says why not. Every step may happen twice without harm."""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.errors import ServiceError
+from service.images import Reason, Receipt, Record, Status, Variant
+from service.storage import Storage
+from service.storage.catalog import Deleted
+from service.storage.objects import ORIGINAL, VARIANT_TYPE
+from worker.decoder import DecoderDied, Decoders, NotSound, Sound
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The upload has its final status; its message can go. `status` is None when there was nothing left to do."""
+
+    status: Status | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It did not work this time; `reason` becomes the record's if no further try follows.
+
+    `outage` tells that AWS did not answer, which says nothing about this upload.
+    """
+
+    reason: Reason
+    outage: bool = False
+
+
+async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Done | Retry:
+    """Take one upload all the way; never raises for what is wrong with the upload or with AWS."""
+    try:
+        content = await storage.objects.get_staged(receipt)
+        if content is None:
+            # Processed by an earlier delivery, deleted by its owner, or never acknowledged.
+            return Done(None)
+        if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
+            return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
+        decoded = await decoders.decode(content, receipt.content_type)
+        if isinstance(decoded, NotSound):
+            return await _reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
+        return await _store(receipt, storage, content, decoded)
+    except DecoderDied as error:
+        return Retry(Reason(code=error.code, detail=error.detail))
+    except ServiceError as error:
+        return Retry(Reason(code=error.code, detail=error.detail), outage=True)
+
+
+async def fail(receipt: Receipt, storage: Storage, reason: Reason) -> None:
+    """Let the record say that the upload could not be processed; its staged bytes stay for `redrive`.
+
+    :raises Unavailable: the catalog does not answer.
+    """
+    await storage.catalog.settle(_record(receipt, Status.FAILED, reason=reason))
+
+
+async def _store(receipt: Receipt, storage: Storage, content: bytes, sound: Sound) -> Done:
+    objects = storage.objects
+    await asyncio.gather(
+        objects.put_image(receipt, ORIGINAL, receipt.content_type, content),
+        *(objects.put_image(receipt, name, VARIANT_TYPE, data) for name, (*_, data) in sound.variants.items()),
+    )
+    variants = {
+        name: Variant(width=width, height=height, size=len(data))
+        for name, (width, height, data) in sound.variants.items()
+    }
+    record = _record(receipt, Status.READY, placeholder=sound.placeholder, variants=variants)
+    return await _settle(record, storage)
+
+
+async def _reject(receipt: Receipt, storage: Storage, reason: Reason) -> Done:
+    return await _settle(_record(receipt, Status.REJECTED, reason=reason), storage)
+
+
+async def _settle(record: Record, storage: Storage) -> Done:
+    """Write the record and remove what is not needed any more: bytes of nothing that is `ready` stay."""
+    receipt = record.receipt
+    earlier = await storage.catalog.settle(record)
+    settled = earlier or record
+    if isinstance(settled, Deleted) or settled.status is not Status.READY:
+        await storage.objects.delete_image(receipt.user_id, receipt.image_id)
+    else:
+        await storage.objects.delete_staged(receipt.user_id, receipt.image_id)
+    return Done(Status.DELETED if isinstance(settled, Deleted) else settled.status)
+
+
+def _record(
+    receipt: Receipt,
+    status: Status,
+    *,
+    placeholder: str | None = None,
+    variants: dict[str, Variant] | None = None,
+    reason: Reason | None = None,
+) -> Record:
+    return Record(
+        receipt=receipt,
+        status=status,
+        updated_at=datetime.now(UTC),
+        placeholder=placeholder,
+        variants=variants or {},
+        reason=reason,
+    )

@@ -1,0 +1,24 @@
+"""A worker process, put together."""
+
+import asyncio
+import logging
+import signal
+
+from service.settings import Settings
+from service.storage import open_storage
+from service.storage.objects import VARIANTS
+from worker.consumer import Consumer
+from worker.decoder import open_decoders
+
+log = logging.getLogger(__name__)
+
+
+async def work(settings: Settings, *, burst: bool = False) -> None:
+    """Work until SIGTERM or SIGINT, or with `burst` until the queue is empty."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with open_storage(settings) as storage, open_decoders(settings, VARIANTS) as decoders:
+        log.info("working on queue %s", settings.queue)
+        await Consumer(settings, storage, decoders, stop).run(burst=burst)
+        log.info("stopped")
