@@ -1,6 +1,5 @@
 """Bytes in S3: staged objects under `incoming/`, stored images under `images/`."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -109,7 +108,7 @@ class Objects:
 
     async def _delete(self, keys: list[str]) -> None:
         async with calling("s3"):
-            await asyncio.gather(*(obstore.delete_async(self._store, key) for key in keys))
+            await obstore.delete_async(self._store, keys)
 
     async def open_image(
         self, user_id: str, image_id: str, name: str, span: tuple[int, int] | None = None

@@ -1,0 +1,81 @@
+"""Fixtures: one local AWS a session; bucket, table, queues and a service a module; a user of its own a test."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from service.settings import Settings
+from service.storage import Storage, open_storage
+from service.storage.objects import VARIANTS
+from service.storage.provision import provision
+from tests import local_aws
+from tests.driver import Client, client_of
+from worker.decoder import Decoders, open_decoders
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scrubbed_environment() -> Iterator[None]:
+    """No test sees the developer's AWS, nor settings that happen to be in the shell."""
+    ours = {name for one in Settings.__dataclass_fields__.values() for name in one.metadata["env"]}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_") or name in ours:
+                patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory, scrubbed_environment: None) -> Iterator[str]:
+    """Where the local AWS of this session is."""
+    with local_aws.running(local_aws.free_port(), tmp_path_factory.mktemp("aws") / "log") as url:
+        yield url
+
+
+def settings_at(endpoint: str, **more: object) -> Settings:
+    """Settings with names in AWS that nobody else uses."""
+    name = uuid.uuid4().hex[:12]
+    named = {"bucket": f"images-{name}", "table": f"images-{name}", "queue": name, "dead_letter_queue": f"{name}-dlq"}
+    at = {f"endpoint_{service}": endpoint for service in ("s3", "sqs", "dynamodb")}
+    quick = {"port": 0, "retry_seconds": 0, "poll_seconds": 1, "decoders": 2, "shutdown_seconds": 10.0}
+    return Settings(**{**named, **at, **quick, **more})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+async def settings(endpoint: str) -> Settings:
+    """Settings of this module, provisioned."""
+    made = settings_at(endpoint)
+    await provision(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+async def storage(settings: Settings) -> AsyncIterator[Storage]:
+    """What this module's service keeps outside of itself."""
+    async with open_storage(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def decoders(settings: Settings) -> AsyncIterator[Decoders]:
+    """Decoder processes."""
+    async with open_decoders(settings, VARIANTS) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def _module_client(settings: Settings) -> AsyncIterator[Client]:
+    async with client_of(settings, "nobody") as made:
+        yield made
+
+
+@pytest.fixture
+def client(_module_client: Client) -> Client:
+    """A user whom no other test has, of this module's service."""
+    return _module_client.as_user(f"user-{uuid.uuid4().hex[:12]}")
