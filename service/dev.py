@@ -44,8 +44,8 @@ async def run_all(settings: Settings, local_aws: Path | None, state: Path) -> No
             await provision(settings)
         # A shorter long poll than on AWS: Ctrl-C waits for the one under way.
         os.environ.setdefault("POLL_SECONDS", "2")
-        for name in ("worker", "serve"):
-            await parts.enter_async_context(_kept_running(name, [sys.executable, "-m", "service.cli", name]))
+        for part in ("worker", "serve"):
+            await parts.enter_async_context(_kept_running(part, [sys.executable, "-m", "service.cli", part]))
         url = f"http://{settings.host}:{settings.port}"
         await _until_answers(f"{url}/healthz", stop)
         if not stop.is_set():
@@ -62,8 +62,9 @@ async def _local_aws(parts: AsyncExitStack, settings: Settings, command: Path | 
     folder = state.resolve() / "aws"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["AWS_ENDPOINT"] = LOCAL_AWS
-    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": settings.region}.items():
-        os.environ.setdefault(f"AWS_{name}", value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ.setdefault(name, "test")
+    os.environ.setdefault("AWS_DEFAULT_REGION", settings.region)
     settings = replace(settings, endpoint_s3=LOCAL_AWS, endpoint_sqs=LOCAL_AWS, endpoint_dynamodb=LOCAL_AWS)
 
     async def started() -> None:

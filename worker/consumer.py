@@ -1,4 +1,4 @@
-"""Drains the queue: polls, keeps a bounded number of uploads under way, hides their messages meanwhile, deletes them."""
+"""Drains the queue: polls, keeps a bounded number of uploads under way, hides their messages, and deletes them."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ class Consumer:
                 await self._drain()
 
     async def _poll(self, burst: bool) -> bool:
-        """Receive and begin as many uploads as there is room for; true when the queue is empty and nothing under way."""
+        """Receive and begin what there is room for; true when the queue is empty and nothing under way."""
         free = self._settings.worker_concurrency - len(self._held)
         if not free:
             await asyncio.wait(self._held, timeout=PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ class Consumer:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _retry(self, delivery: Delivery, receipt: Receipt | None, outcome: Retry) -> None:
-        """Let the message come again, later each time; after the last time it becomes a dead letter, and the record says so."""
+        """Let the message come again, later each time; at last it becomes a dead letter, and the record says so."""
         last = self._max_deliveries is not None and delivery.count >= self._max_deliveries
         name = receipt.image_id if receipt else "undecodable"
         log.warning("image %s: delivery %d did not work: %s", name, delivery.count, outcome.reason.detail)

@@ -1,7 +1,7 @@
 """What worker and decoder process say to each other over their pipes.
 
-Both ways a frame is: the length of a JSON header (4 bytes, big-endian), the header, and then as many blobs as its `blobs`
-gives lengths for.
+Both ways a frame is: the length of a JSON header (4 bytes, big-endian), the header, and then as many blobs as its
+`blobs` gives lengths for.
 """
 
 import json

@@ -8,8 +8,8 @@ from service.http.body import IncompleteBody
 class Connection(web.RequestHandler):
     """Answers clients that have ended their side of the connection.
 
-    By default the transport closes at the client's FIN, and a client that sent fewer bytes than it declared, or all of them
-    followed by a FIN, never reads its answer.
+    By default the transport closes at the client's FIN, and a client that sent fewer bytes than it declared, or all of
+    them followed by a FIN, never reads its answer.
     """
 
     __slots__ = ()

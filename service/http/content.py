@@ -75,13 +75,13 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
 
 def _matches(header: str | None, tag: str) -> bool:
     """Weak comparison, as RFC 9110, section 13.1.2 wants for `If-None-Match`."""
-    return header is not None and (
-        header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
-    )
+    if header is None:
+        return False
+    return header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
 
 
 def _span(request: web.Request, tag: str, size: int) -> tuple[int, int] | None:
-    """First byte and the one behind the last; None for all. A range that makes no sense counts as none, as the RFC says.
+    """First byte and the one behind the last; None for all, also for a range that makes no sense, as the RFC says.
 
     :raises RangeNotSatisfiable: it lies outside the bytes.
     """

@@ -39,7 +39,7 @@ async def list_images(request: web.Request) -> web.Response:
 
 
 async def get_image(request: web.Request) -> web.Response:
-    """The record, or the receipt while the image is queued; `Prefer: wait` holds the answer until the status is final."""
+    """The record, or the receipt while the image is queued; `Prefer: wait` holds the answer until that is over."""
     user_id, image_id = authenticated(request), image_id_of(request)
     wait = preferred_wait(request)
     headers = {} if wait is None else {"Preference-Applied": f"wait={wait:g}"}

@@ -88,8 +88,8 @@ def _receipt(user_id: str, image_id: str, facts: Facts, labels: Labels) -> Recei
 async def _earlier(storage: Storage, key: str, receipt: Receipt) -> tuple[Receipt, Record | Deleted | None]:
     """The receipt under the id that `key` stands for, and what the catalog knows of that image.
 
-    As long as the catalog knows nothing, the upload is simply accepted again under the same id: whatever happened to the
-    earlier request, this makes it whole, and twice the same does no harm.
+    As long as the catalog knows nothing, the upload is simply accepted again under the same id: whatever happened to
+    the earlier request, this makes it whole, and twice the same does no harm.
     """
     fingerprint = hashlib.sha256(
         repr((receipt.sha256, receipt.filename, receipt.title, receipt.tags)).encode()

@@ -1,4 +1,4 @@
-"""The words that come with an image: file name, title and tags. They are kept as text and never become part of a key."""
+"""The words that come with an image: file name, title and tags. They are kept as text, never as part of a key."""
 
 import unicodedata
 from collections.abc import Iterable

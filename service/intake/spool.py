@@ -1,7 +1,7 @@
 """Where the bytes of uploads wait until they are whole: in memory while a process-wide budget lasts, then on disk.
 
-A thousand slow uploads cost disk, not memory; a normal day never touches the disk. The files have no name, so the system
-removes them with the process, however it ends.
+A thousand slow uploads cost disk, not memory; a normal day never touches the disk. The files have no name, so the
+system removes them with the process, however it ends.
 """
 
 import tempfile

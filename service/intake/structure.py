@@ -1,7 +1,7 @@
 """Walks the structure of an image file while its bytes arrive, keeping none of them.
 
-Each format has a walker (`service.intake.walkers`): a generator that yields what it needs next and never sees how the bytes
-were split, so the verdict cannot depend on that. It may yield
+Each format has a walker (`service.intake.walkers`): a generator that yields what it needs next and never sees how the
+bytes were split, so the verdict cannot depend on that. It may yield
 
 - a positive number: give me that many bytes;
 - a negative number: skip that many;
@@ -104,7 +104,10 @@ class Walk:
                 at = self._skip_sub_blocks(chunk, at)
 
     def _skip_sub_blocks(self, chunk: bytes, at: int) -> int:
-        """Where in `chunk` the chain ends; past the chunk, `_held` keeps how many bytes of a sub-block are still to come."""
+        """Where in `chunk` the chain ends.
+
+        When it goes on behind the chunk, `_held` keeps how many bytes of a sub-block are still to come.
+        """
         end = len(chunk)
         if self._held:
             at += self._held.pop()

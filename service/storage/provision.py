@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 QUEUE_RETENTION_SECONDS = 14 * 86_400
 STAGED_DAYS = 30
-"""Longer than queue and dead-letter queue together keep a message: staged bytes outlive everything that points to them."""
+"""Longer than queue and dead-letter queue together keep a message: staged bytes outlive all that points to them."""
 LIFECYCLE: list[dict[str, Any]] = [
     {
         "ID": "cloud-images-staged",
