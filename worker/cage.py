@@ -9,7 +9,7 @@ PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 def enter(memory: int) -> None:
-    """At most `memory` bytes of address space, no writing to files, no core, no new privileges; dies with its parent."""
+    """Stay below `memory` bytes of address space, write no file and no core, gain no privilege, end with the parent."""
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, memory)

@@ -1,8 +1,10 @@
 """One HTTP connection, with two things that aiohttp's own does not do."""
 
 from aiohttp import web
+from aiohttp.web_request import BaseRequest
 
 from service.http.body import IncompleteBody
+from service.http.problems import problem
 
 
 class Connection(web.RequestHandler):
@@ -13,6 +15,15 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = ()
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What is not HTTP gets a problem too; the middleware never sees it."""
+        detail = "The request is not sound HTTP." if status < 500 else "The service failed at this request."
+        response = problem(status, "malformed_request" if status < 500 else "internal_error", detail)
+        response.force_close()
+        return response
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Keep the transport open while a request is to be answered; a body that is not whole ends here."""

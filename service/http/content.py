@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from service.errors import Conflict, InvalidRequest, NotFound, RangeNotSatisfiable
+from service.errors import InvalidRequest, NotFound, RangeNotSatisfiable
 from service.http.auth import authenticated
-from service.http.images import image_id_of, record_of
+from service.http.images import image_id_of, ready_record
 from service.http.keys import SETTINGS, STORAGE
-from service.images import EXTENSIONS, Record, Status
+from service.http.parameters import refuse_unknown
+from service.images import EXTENSIONS, Record
 from service.storage.objects import ORIGINAL, VARIANT_TYPE, VARIANTS
 
 PARAMETERS = {"variant", "redirect"}
@@ -16,14 +17,11 @@ YEAR_SECONDS = 31_536_000
 async def get_content(request: web.Request) -> web.StreamResponse:
     """The bytes; with `redirect=1` a presigned URL to fetch them from instead."""
     user_id, image_id = authenticated(request), image_id_of(request)
-    if unknown := set(request.query) - PARAMETERS:
-        raise InvalidRequest("invalid_parameter", f"There is no parameter {min(unknown)[:100]!r}.")
+    refuse_unknown(request, PARAMETERS)
     name = request.query.get("variant", ORIGINAL)
     if name != ORIGINAL and name not in VARIANTS:
         raise InvalidRequest("invalid_parameter", f"`variant` is one of {', '.join((ORIGINAL, *sorted(VARIANTS)))}.")
-    record = await record_of(request, user_id, image_id)
-    if record.status is not Status.READY:
-        raise Conflict("image_not_ready", f"The image is {record.status}; it has no content.")
+    record = await ready_record(request, user_id, image_id)
     if request.query.get("redirect", "0") not in ("0", "false"):
         seconds = request.app[SETTINGS].presign_seconds
         url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)

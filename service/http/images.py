@@ -1,25 +1,21 @@
 """The images of a user: list, one, edit, delete."""
 
-import base64
-import hashlib
 import json
-from dataclasses import astuple
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
-from service.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, Refused
+from service.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from service.http.auth import authenticated
+from service.http.body import body_chunks
 from service.http.keys import STORAGE
+from service.http.parameters import read_cursor, read_filters, read_limit, refuse_unknown, write_cursor
 from service.http.prefer import preferred_wait, settled
 from service.http.views import answer, etag, view
 from service.images import Record, Status, is_image_id
-from service.intake.formats import media_type
 from service.intake.labels import read_tags, read_title
-from service.storage.catalog import Deleted, Filters
+from service.storage.catalog import Deleted
 
-LIMIT, MOST = 50, 200
 PARAMETERS = {"limit", "cursor", "status", "content_type", "tag", "from", "to", "order"}
 EDITABLE = {"title", "tags"}
 BODY_BYTES = 16 * 1024
@@ -28,14 +24,12 @@ BODY_BYTES = 16 * 1024
 async def list_images(request: web.Request) -> web.Response:
     """A page of the user's records, newest first."""
     user_id = authenticated(request)
-    query = request.query
-    if unknown := set(query) - PARAMETERS:
-        raise InvalidRequest("invalid_parameter", f"There is no parameter {min(unknown)[:100]!r}.")
-    filters, limit = _filters(query), _limit(query.get("limit"))
-    scope = hashlib.sha256(repr(astuple(filters)).encode()).hexdigest()[:16]
-    after = _read_cursor(query["cursor"], scope) if "cursor" in query else None
+    refuse_unknown(request, PARAMETERS)
+    filters, limit = read_filters(request.query), read_limit(request.query)
+    after = read_cursor(request.query, filters)
     records, last = await request.app[STORAGE].catalog.page(user_id, limit, filters, after)
-    return answer({"images": [view(record) for record in records], "next_cursor": last and _cursor(last, scope)})
+    next_cursor = write_cursor(last, filters) if last else None
+    return answer({"images": [view(record) for record in records], "next_cursor": next_cursor})
 
 
 async def get_image(request: web.Request) -> web.Response:
@@ -58,13 +52,14 @@ async def patch_image(request: web.Request) -> web.Response:
     """Change title or tags (RFC 7396); with `If-Match` only in that version."""
     user_id, image_id = authenticated(request), image_id_of(request)
     changes = await _changes(request)
-    catalog = request.app[STORAGE].catalog
+    match = request.headers.get("If-Match")
     while True:
-        record = await record_of(request, user_id, image_id)
-        if (match := request.headers.get("If-Match")) and match != "*" and etag(record) not in _entity_tags(match):
+        record = await ready_record(request, user_id, image_id)
+        if match and match.strip() != "*" and etag(record) not in (tag.strip() for tag in match.split(",")):
             raise PreconditionFailed("version_mismatch", f"The image is at version {record.version} by now.")
         edited = record.edited(changes.get("title", record.receipt.title), changes.get("tags", record.receipt.tags))
-        if await catalog.replace(edited, record.version):
+        # Another edit may have come between; its values of the other field must not be lost.
+        if await request.app[STORAGE].catalog.replace(edited, record.version):
             return answer(view(edited), headers={"ETag": etag(edited)})
 
 
@@ -89,19 +84,26 @@ def image_id_of(request: web.Request) -> str:
     return image_id
 
 
-async def record_of(request: web.Request, user_id: str, image_id: str) -> Record:
-    """The record of an image.
+async def ready_record(request: web.Request, user_id: str, image_id: str) -> Record:
+    """The record of an image that is there to be used.
 
-    :raises Conflict: it has none yet, because it is queued.
+    :raises Conflict: it is still queued, or was rejected, or has failed.
     :raises NotFound: there is no such image of this user.
     """
     storage = request.app[STORAGE]
     known = await storage.catalog.get(user_id, image_id)
     if known is None:
         if await storage.objects.staged_receipt(user_id, image_id):
-            raise Conflict("image_not_ready", "The image is queued; it can be used when it is ready.")
+            raise _not_ready(Status.QUEUED)
         known = await storage.catalog.get(user_id, image_id)
-    return _existing(known, image_id)
+    record = _existing(known, image_id)
+    if record.status is not Status.READY:
+        raise _not_ready(record.status)
+    return record
+
+
+def _not_ready(status: Status) -> Conflict:
+    return Conflict("image_not_ready", f"The image is {status}; only one that is ready can be shown or edited.")
 
 
 def _existing(known: Record | Deleted | None, image_id: str) -> Record:
@@ -110,75 +112,15 @@ def _existing(known: Record | Deleted | None, image_id: str) -> Record:
     return known
 
 
-def _filters(query: Any) -> Filters:
-    try:
-        status = Status(query["status"]) if "status" in query else None
-        content_type = media_type(query["content_type"]) if "content_type" in query else None
-        (tag,) = read_tags([query["tag"]]) if "tag" in query else (None,)
-    except (ValueError, Refused) as error:
-        detail = error.detail if isinstance(error, Refused) else str(error)
-        raise InvalidRequest("invalid_parameter", f"A filter cannot be used: {detail}") from None
-    if status in (Status.QUEUED, Status.DELETED):
-        raise InvalidRequest("invalid_parameter", f"There are no records of {status} images; ask for one by its id.")
-    order = query.get("order", "desc")
-    if order not in ("asc", "desc"):
-        raise InvalidRequest("invalid_parameter", "`order` is `desc` (newest first) or `asc`.")
-    return Filters(
-        status=status,
-        content_type=content_type,
-        tag=tag,
-        since=_moment(query, "from"),
-        until=_moment(query, "to"),
-        oldest_first=order == "asc",
-    )
-
-
-def _moment(query: Any, name: str) -> datetime | None:
-    if name not in query:
-        return None
-    try:
-        # A "+" of an offset that was not percent-encoded arrives as a space.
-        moment = datetime.fromisoformat(query[name].replace(" ", "+"))
-    except ValueError:
-        raise InvalidRequest("invalid_parameter", f"`{name}` is a time as in 2026-01-31T12:00:00Z.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST):
-        raise InvalidRequest("invalid_parameter", f"`limit` is a number from 1 to {MOST}.")
-    return int(text)
-
-
-def _cursor(last: str, scope: str) -> str:
-    return base64.urlsafe_b64encode(f"{scope}{last}".encode()).decode()
-
-
-def _read_cursor(cursor: str, scope: str) -> str:
-    try:
-        text = base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-    except ValueError:
-        text = ""
-    if not is_image_id(text[16:]) or text[:16] != scope:
-        raise InvalidRequest(
-            "invalid_cursor", "The cursor is not one of this list: use it with the filters it came with."
-        )
-    return text[16:]
-
-
-def _entity_tags(match: str) -> list[str]:
-    return [tag.strip() for tag in match.split(",")]
-
-
 async def _changes(request: web.Request) -> dict[str, Any]:
     """The checked new values; only those that the request names."""
     if request.content_type not in ("application/json", "application/merge-patch+json"):
         raise InvalidRequest("invalid_body", "The body must be JSON, with Content-Type application/json.")
-    body = await request.content.read(BODY_BYTES + 1)
-    if len(body) > BODY_BYTES:
-        raise InvalidRequest("invalid_body", f"The body may have at most {BODY_BYTES} bytes.")
+    body = b""
+    async for chunk in body_chunks(request):
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise InvalidRequest("invalid_body", f"The body may have at most {BODY_BYTES} bytes.")
     try:
         given = json.loads(body)
     except ValueError:

@@ -10,6 +10,7 @@ from service.errors import Conflict, InvalidRequest, Refused
 from service.http.auth import authenticated
 from service.http.body import Declared, body_chunks, check_headers, invite_body
 from service.http.keys import LIMITS, SPOOL, STORAGE
+from service.http.parameters import refuse_unknown
 from service.http.prefer import preferred_wait, settled
 from service.http.problems import problem
 from service.http.views import answer, path_of, view
@@ -22,6 +23,8 @@ from service.storage import Storage
 from service.storage.catalog import Deleted
 from service.storage.objects import fits_metadata
 
+PARAMETERS = {"filename", "title", "tags"}
+"""Of a raw body; a form has them in it."""
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -32,6 +35,7 @@ async def post_image(request: web.Request) -> web.Response:
     wait = preferred_wait(request)
     storage = request.app[STORAGE]
     declared = check_headers(request)
+    refuse_unknown(request, PARAMETERS if declared.boundary is None else set())
     await invite_body(request)
     async with request.app[SPOOL].open() as spooled:
         facts, labels = await _receive(request, declared, spooled)

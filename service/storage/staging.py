@@ -35,7 +35,7 @@ class Staging:
     ) -> None:
         """Stage the bytes and send the message; both are durable when this returns.
 
-        A caller that is cancelled meanwhile leaves the work going on: half of it would be an orphan.
+        A caller that is cancelled meanwhile ends only after this: half of it would be an orphan.
 
         :param keep_on_failure: leave the staged object when the message cannot be sent, because another request may
             stand on the same one (it has the same idempotency key).
@@ -44,7 +44,12 @@ class Staging:
         task = asyncio.create_task(self._accept(receipt, content, on_disk, keep_on_failure))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        await asyncio.shield(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # The bytes must stay where `content` finds them until it has.
+            await asyncio.wait([task])
+            raise
 
     async def _accept(
         self, receipt: Receipt, content: Callable[[], Awaitable[bytes]], on_disk: bool, keep_on_failure: bool
