@@ -45,7 +45,7 @@ class Consumer:
             try:
                 while not self._stop.is_set():
                     try:
-                        if await self._poll(burst) and burst:
+                        if await self._poll(burst):
                             break
                     except ServiceError as error:
                         log.warning("cannot poll the queue: %s", error)
@@ -54,7 +54,7 @@ class Consumer:
                 await self._drain()
 
     async def _poll(self, burst: bool) -> bool:
-        """Receive and begin what there is room for; true when the queue is empty and nothing under way."""
+        """Receive and begin what there is room for; true when burst mode finds nothing left to do."""
         free = self._settings.worker_concurrency - len(self._held)
         if not free:
             await asyncio.wait(self._held, timeout=PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -71,7 +71,7 @@ class Consumer:
             task = asyncio.create_task(self._handle(delivery))
             self._held[task] = delivery
             task.add_done_callback(self._held.pop)
-        return not self._held and await self._storage.queue.is_empty()
+        return burst and not self._held and await self._storage.queue.is_empty()
 
     async def _handle(self, delivery: Delivery) -> None:
         """Process one delivery to its end; whatever happens, its message is deleted or comes again."""
@@ -105,9 +105,12 @@ class Consumer:
 
     async def _retry(self, delivery: Delivery, receipt: Receipt | None, outcome: Retry) -> None:
         """Let the message come again, later each time; at last it becomes a dead letter, and the record says so."""
-        last = self._max_deliveries is not None and delivery.count >= self._max_deliveries
         name = receipt.image_id if receipt else "undecodable"
         log.warning("image %s: delivery %d did not work: %s", name, delivery.count, outcome.reason.detail)
+        if outcome.outage and self._stop.is_set():
+            await self._storage.queue.hide([delivery], 0)
+            return
+        last = self._max_deliveries is not None and delivery.count >= self._max_deliveries
         seconds = min(self._settings.retry_seconds * 2 ** (delivery.count - 1), LONGEST_RETRY_SECONDS)
         if last and receipt:
             await fail(receipt, self._storage, outcome.reason)

@@ -1,6 +1,7 @@
 """The images of a user: list, one, edit, delete."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,9 +13,10 @@ from service.http.keys import STORAGE
 from service.http.parameters import read_cursor, read_filters, read_limit, refuse_unknown, write_cursor
 from service.http.prefer import preferred_wait, settled
 from service.http.views import answer, etag, view
-from service.images import Record, Status, is_image_id
+from service.images import Receipt, Record, Status, is_image_id
 from service.intake.labels import read_tags, read_title
 from service.storage.catalog import Deleted
+from service.storage.queued import queued_page
 
 PARAMETERS = {"limit", "cursor", "status", "content_type", "tag", "from", "to", "order"}
 EDITABLE = {"title", "tags"}
@@ -22,14 +24,19 @@ BODY_BYTES = 16 * 1024
 
 
 async def list_images(request: web.Request) -> web.Response:
-    """A page of the user's records, newest first."""
+    """A page of the user's records, newest first; with `status=queued` of the images that have none yet."""
     user_id = authenticated(request)
     refuse_unknown(request, PARAMETERS)
     filters, limit = read_filters(request.query), read_limit(request.query)
     after = read_cursor(request.query, filters)
-    records, last = await request.app[STORAGE].catalog.page(user_id, limit, filters, after)
+    storage = request.app[STORAGE]
+    images: Sequence[Record | Receipt]
+    if filters.status is Status.QUEUED:
+        images, last = await queued_page(storage.objects, storage.catalog, user_id, limit, filters, after)
+    else:
+        images, last = await storage.catalog.page(user_id, limit, filters, after)
     next_cursor = write_cursor(last, filters) if last else None
-    return answer({"images": [view(record) for record in records], "next_cursor": next_cursor})
+    return answer({"images": [view(image) for image in images], "next_cursor": next_cursor})
 
 
 async def get_image(request: web.Request) -> web.Response:

@@ -41,8 +41,8 @@ def read_filters(query: Mapping[str, str]) -> Filters:
     except (ValueError, Refused) as error:
         detail = error.detail if isinstance(error, Refused) else str(error)
         raise InvalidRequest("invalid_parameter", f"A filter cannot be used: {detail}") from None
-    if status in (Status.QUEUED, Status.DELETED):
-        raise InvalidRequest("invalid_parameter", f"There are no records of {status} images; ask for one by its id.")
+    if status is Status.DELETED:
+        raise InvalidRequest("invalid_parameter", "Deleted images are gone; there is no list of them.")
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise InvalidRequest("invalid_parameter", "`order` is `desc` (newest first) or `asc`.")

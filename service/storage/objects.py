@@ -20,6 +20,7 @@ METADATA_KEY = "upload"
 METADATA_BYTES = 2048
 """S3's limit on all user metadata of an object, names and values together."""
 CHUNK_BYTES = 256 * 1024
+MOST_STAGED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,17 @@ class Objects:
             return Receipt.from_message(base64.urlsafe_b64decode(found.attributes[METADATA_KEY]).decode())
         except (KeyError, ValueError, UndecodableMessage):
             return None
+
+    async def staged_ids(self, user_id: str) -> list[str]:
+        """The ids of a user's staged uploads, oldest first; of very many, the oldest `MOST_STAGED`."""
+        prefix = staged_key(user_id, "")
+        ids: list[str] = []
+        async with calling("s3"):
+            async for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
+                ids += [one["path"].removeprefix(prefix) for one in page]
+                if len(ids) >= MOST_STAGED:
+                    break
+        return ids
 
     async def delete_staged(self, user_id: str, image_id: str) -> None:
         """Remove the staged bytes, if there are any."""

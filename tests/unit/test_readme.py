@@ -1,0 +1,48 @@
+"""README is true: every setting and every code is in it, and nothing else."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+RAISED = re.compile(
+    r"""(?:Refused|InvalidRequest|Unauthenticated|NotFound|Conflict|PreconditionFailed|Unavailable|NotSound|Reason"""
+    r"""|problem)\(\s*(?:code=|\d+,\s*)?"([a-z_]+)\""""
+)
+
+
+def test_the_table_of_settings_is_that_of_the_code() -> None:
+    """Variables, in order, with their meaning."""
+    table = re.findall(r"^\| (`[A-Z_0-9]+`(?:, `[A-Z_0-9]+`)*) \| (.*) \| (.*) \|$", README, re.MULTILINE)
+    documented = [(names, about) for names, _, about in table if names != "`LOCAL_AWS`"]
+    expected = [
+        (", ".join(f"`{name}`" for name in one.metadata["env"]), one.metadata["about"])
+        for one in dataclasses.fields(Settings)
+    ]
+    assert documented == expected
+
+
+@pytest.mark.parametrize("name", [one.name for one in dataclasses.fields(Settings)])
+def test_the_documented_default_is_the_one_in_force(name: str) -> None:
+    """What README gives as default, set explicitly, changes nothing."""
+    one = Settings.__dataclass_fields__[name]
+    variable = one.metadata["env"][0]
+    row = re.search(rf"^\| `{variable}`.*?\| (.*?) \|", README, re.MULTILINE)
+    assert row
+    if name == "decoders":
+        assert row[1] == "one a core"
+    else:
+        assert getattr(Settings.from_env({variable: row[1]}), name) == one.default
+
+
+def test_every_code_is_documented() -> None:
+    """All codes that the source can answer with, but for those a user never sees."""
+    sources = [*(ROOT / "service").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]
+    codes = {code for source in sources for code in RAISED.findall(source.read_text())} - {"undecodable_message"}
+    assert len(codes) > 30
+    assert {code for code in codes if f"`{code}`" not in README} == set()
