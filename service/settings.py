@@ -4,6 +4,7 @@ Each field names its variable, its default and its meaning; README's table and `
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -54,6 +55,11 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 _text.__doc__ = "a text"
 _flag.__doc__ = "1 or 0"
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system tells; a container often has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _setting(env: str | tuple[str, ...], default: Any, read: Callable[[str], Any], about: str) -> Any:
@@ -161,7 +167,7 @@ class Settings:
     # The worker.
     decoders: int = _setting(
         "DECODERS",
-        os.cpu_count() or 1,
+        _cores(),
         _between(1, 256),
         "decoder processes of a worker; by default one a core",
     )

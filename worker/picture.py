@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import thumbhash
+import thash
 from PIL import Image, ImageCms, ImageSequence
 
 FORMATS = {
@@ -69,6 +69,9 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
     :raises NotSound: it does not decode completely, or is beyond the bounds after all.
     """
     Image.MAX_IMAGE_PIXELS = bounds.max_pixels
+    with _judged():
+        # Decoding alone overlooks wrong checksums of a PNG's chunks, which other programs do not.
+        Image.open(io.BytesIO(data), formats=FORMATS[content_type]).verify()
     with _judged(), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
         width, height = image.size
         # The further pictures of an MPO are not frames of the first.
@@ -169,5 +172,4 @@ def _webp(frame: Image.Image) -> bytes:
 
 def _placeholder(frame: Image.Image) -> str:
     small = _fit(frame, PLACEHOLDER_SIDE).convert("RGBA")
-    pixels = list(small.tobytes())
-    return base64.b64encode(bytes(thumbhash.rgba_to_thumb_hash(*small.size, pixels))).decode()
+    return base64.b64encode(bytes(thash.rgba_to_thumb_hash(*small.size, small.tobytes()))).decode()

@@ -37,8 +37,7 @@ def make_app(settings: Settings) -> web.Application:
         ]
     )
     app.cleanup_ctx.append(_storage)
-    app.on_shutdown.append(_close)
-    app.on_response_prepare.append(_name_server)
+    app.on_response_prepare.append(_finish_headers)
     return app
 
 
@@ -49,15 +48,13 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def _close(app: web.Application) -> None:
-    app[CLOSING].set()
-
-
 async def _expect(request: web.Request) -> None:
     if request.headers["Expect"].lower() != "100-continue":
         raise web.HTTPExpectationFailed
 
 
-async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
+async def _finish_headers(request: web.Request, response: web.StreamResponse) -> None:
     # Which versions run here is nobody's business.
     response.headers["Server"] = "cloud-images"
+    if request.app[CLOSING].is_set():
+        response.force_close()

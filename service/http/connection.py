@@ -1,4 +1,4 @@
-"""One HTTP connection, with two things that aiohttp's own does not do."""
+"""One HTTP connection, with what aiohttp's own does not do."""
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -15,6 +15,11 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a request; not while one is answered, nor while the rest of a refused body is read."""
+        return self._waiter is not None and not self._messages
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -14,9 +14,14 @@ from aiohttp import web
 from service.errors import SettingsError
 from service.http.app import make_app
 from service.http.connection import Connection
+from service.http.keys import CLOSING
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+FINISH_LOOK_SECONDS = 0.05
+CUT_SECONDS = 1.0
+"""How long a request may take to notice that its time after SIGTERM is over; aiohttp waits for it twice."""
 
 
 @contextlib.asynccontextmanager
@@ -26,7 +31,8 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
     :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
     """
     refuse_blind_trust(settings)
-    runner = web.AppRunner(make_app(settings), shutdown_timeout=settings.shutdown_seconds)
+    app = make_app(settings)
+    runner = web.AppRunner(app, shutdown_timeout=CUT_SECONDS)
     await runner.setup()
     try:
         manager, loop = runner.server, asyncio.get_running_loop()
@@ -51,8 +57,24 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
             yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         finally:
             listening.close()
+            app[CLOSING].set()
+            await _finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
+
+
+async def _finish(manager: web.Server, seconds: float) -> None:
+    """Let the requests under way end by themselves.
+
+    aiohttp's own shutdown comes only after this: it reads no further byte, so no upload under way could become whole.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while manager.connections and loop.time() < end:
+        for connection in manager.connections:
+            if isinstance(connection, Connection) and connection.idle:
+                connection.force_close()
+        await asyncio.sleep(FINISH_LOOK_SECONDS)
 
 
 async def serve(settings: Settings) -> None:

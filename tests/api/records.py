@@ -1,4 +1,4 @@
-"""Records straight into the catalog, for tests that need many, or need them at a certain time or of a certain status."""
+"""Records straight into the catalog, for tests that need many, or need one of a certain time or status."""
 
 import asyncio
 import os
@@ -10,10 +10,10 @@ from typing import Any
 from service.images import Reason, Receipt, Record, Status, Variant
 from service.storage import Storage
 
-FIELDS = set(
-    "image_id status content_type size sha256 width height frames filename title tags created_at updated_at version "
-    "placeholder variants reason links".split()
-)
+FIELDS = {
+    *("image_id", "status", "content_type", "size", "sha256", "width", "height", "frames", "filename", "title", "tags"),
+    *("created_at", "updated_at", "version", "placeholder", "variants", "reason", "links"),
+}
 """What the API tells of an image, in receipt and record alike."""
 
 
@@ -33,9 +33,10 @@ def record(
     user_id: str, image_id: str | None = None, *, status: Status = Status.READY, version: int = 1, **receipt: Any
 ) -> Record:
     """A record such as the worker writes; `receipt` are fields of its receipt."""
-    values = {"content_type": "image/jpeg", "size": 1000, "sha256": "0" * 64, "width": 40, "height": 30, "frames": 1}
+    values: dict[str, Any] = {"content_type": "image/jpeg", "size": 1000, "sha256": "0" * 64}
+    values |= {"width": 40, "height": 30, "frames": 1, **receipt}
     return Record(
-        receipt=Receipt(user_id=user_id, image_id=image_id or now_id(), **(values | receipt)),
+        receipt=Receipt(user_id=user_id, image_id=image_id or now_id(), **values),
         status=status,
         updated_at=datetime.now(UTC),
         version=version,

@@ -1,5 +1,6 @@
 """`GET /v1/images`: order, and pages that are complete whatever happens between them."""
 
+import base64
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from service.storage import Storage
 from tests.api.records import id_at, record, settle
 from tests.driver import Client
+from tests.pictures import TINY
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
@@ -116,6 +118,29 @@ async def test_fifty_unless_told(client: Client, storage: Storage) -> None:
     assert await listed(client, limit=200) == ids[:-201:-1]
 
 
+async def test_queued_images_have_a_list_of_their_own(client: Client) -> None:
+    """They have no record yet; the list of records does not show them, that of `status=queued` does, in pages too."""
+    receipts = []
+    for tag, kind in (("sea", "png"), ("sky", "png"), ("sea", "gif"), ("sea", "png"), ("sea", "png")):
+        content_type = f"image/{kind}"
+        receipt = await client.upload(TINY[content_type].data, content_type, f"/v1/images?tags={tag}")
+        receipts.append(receipt.json)
+    answer = await client.get("/v1/images?status=queued")
+    assert answer.json == {"images": receipts[::-1], "next_cursor": None}
+    ids = [receipt["image_id"] for receipt in receipts]
+    assert await everything(client, status="queued", limit=2) == ids[::-1]
+    assert await everything(client, status="queued", limit=1, order="asc") == ids
+    narrow = {"tag": "sea", "content_type": "image/png"}
+    assert await everything(client, status="queued", limit=2, **narrow) == [ids[4], ids[3], ids[0]]
+    third = receipts[2]["created_at"]
+    assert await everything(client, **{"status": "queued", "from": third}) == [ids[4], ids[3], ids[2]]
+    assert await everything(client, status="queued", to=third) == [ids[1], ids[0]]
+    assert await listed(client) == []
+    assert (await client.ask("DELETE", f"/v1/images/{ids[3]}")).status == 204
+    assert await listed(client, status="queued", order="asc") == [*ids[:3], ids[4]]
+    assert await listed(client.as_user(f"{client.user}-other"), status="queued") == []
+
+
 # Cursors
 
 
@@ -148,6 +173,20 @@ async def test_a_cursor_that_was_tampered_with(client: Client, storage: Storage)
     for wrong in (cursor[:-4], cursor[4:], cursor + "AAAA", changed, cursor[::-1], "", "x", "ü", "\0", "A" * 4000):
         answer = await client.ask("GET", "/v1/images", params={"cursor": wrong})
         assert (answer.status, answer.code) == (400, "invalid_cursor"), wrong
+
+
+async def test_a_cursor_made_up(client: Client, storage: Storage) -> None:
+    """It can lead to another place in the list, but not out of it, and is no fault of AWS."""
+    ids = await stored(client, storage, range(0, 5000, 1000))
+    query = {"limit": "1", "from": "2026-01-01T00:00:02Z"}
+    cursor = (await client.ask("GET", "/v1/images", params=query)).json["next_cursor"]
+    for other in ids:
+        made = base64.urlsafe_b64encode(base64.urlsafe_b64decode(cursor).replace(ids[-1].encode(), other.encode()))
+        answer = await client.ask("GET", "/v1/images", params={**query, "cursor": made.decode()})
+        if answer.status == 200:
+            assert {image["image_id"] for image in answer.json["images"]} <= set(ids[2:])
+        else:
+            assert (answer.status, answer.code) == (400, "invalid_cursor")
 
 
 async def test_the_cursor_of_another_user(client: Client, storage: Storage) -> None:

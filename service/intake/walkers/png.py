@@ -9,6 +9,14 @@ from service.intake.structure import Shape, Walker
 BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
+def _frame_corner(control: bytes) -> tuple[int, int]:
+    """Where the frame of an fcTL chunk ends to the right and below."""
+    if not control:
+        raise Refused("invalid_image", "The PNG has a frame control that cannot be one.")
+    _, frame_width, frame_height, x, y = struct.unpack(">IIIII", control[:20])
+    return x + frame_width, y + frame_height
+
+
 def png(shape: Shape) -> Walker:
     """Signature, a correct IHDR, then every chunk's header up to IEND; frames from acTL and from the fcTL chunks."""
     if (yield 8) != b"\x89PNG\r\n\x1a\n":
@@ -28,12 +36,19 @@ def png(shape: Shape) -> Walker:
         length, kind = struct.unpack(">I4s", (yield 8))
         if length > 0x7FFFFFFF or not kind.isalpha():
             raise Refused("invalid_image", "The PNG has a chunk that cannot be one.")
-        if kind == b"acTL" and length == 8:
-            shape.count(int.from_bytes((yield 8)[:4]))
+        if kind == b"acTL":
+            claimed = int.from_bytes((yield length)[:4]) if length == 8 else 0
+            if not claimed:
+                raise Refused("invalid_image", "The PNG says that it is an animation of no frames.")
+            shape.count(claimed)
             length = 0
         elif kind == b"fcTL":
+            right, bottom = _frame_corner((yield length) if length == 26 else b"")
+            if right > width or bottom > height:
+                raise Refused("invalid_image", "The PNG has a frame that reaches over its edge.")
             frames += 1
             shape.count(frames)
+            length = 0
         elif kind == b"IHDR":
             # Decoders would take this one's size instead.
             raise Refused("invalid_image", "The PNG has two headers.")

@@ -1,0 +1,180 @@
+"""Decoder processes: whatever an image does to one of them costs that process, and never the worker."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.settings import MIB, Settings
+from service.storage.objects import VARIANTS
+from tests.backstage import cpu_ticks, decoder_pids, ended, kill, until
+from tests.bad_pictures import ONLY_DECODING_TELLS
+from tests.conftest import settings_at
+from tests.pictures import RED, encoded, jpeg_progressive
+from worker.decoder import DecoderDied, Decoders, NotSound, Sound, open_decoders
+
+SIDE = 5000
+"""Pixels a side of a picture that takes some 100 MB and a good part of a second to decode."""
+NO_AWS = "http://127.0.0.1:9"
+LITTLE_MEMORY = 128 * MIB
+BIG: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "png": ("image/png", "PNG", {"compress_level": 1}),
+    "jpeg_progressive": ("image/jpeg", "JPEG", {"progressive": True}),
+    "webp": ("image/webp", "WEBP", {"method": 0}),
+    "avif": ("image/avif", "AVIF", {"speed": 10}),
+}
+
+
+@cache
+def big(name: str = "png") -> tuple[bytes, str]:
+    """A big picture and its media type."""
+    content_type, kind, options = BIG[name]
+    return encoded(Image.new("RGB", (SIDE, SIDE), RED), kind, **options), content_type
+
+
+def small() -> tuple[bytes, str]:
+    """A picture that is nothing to a decoder."""
+    return jpeg_progressive().data, "image/jpeg"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """Decoders know nothing of AWS."""
+    return settings_at(NO_AWS)
+
+
+async def busy(pids: set[int]) -> int:
+    """The process that is decoding, as soon as one has worked for a moment."""
+    before = {pid: cpu_ticks(pid) for pid in pids}
+
+    async def working() -> int:
+        return next((pid for pid in pids if cpu_ticks(pid) > before[pid] + 5), 0)
+
+    found: int = await until(working, pause=0.005)
+    return found
+
+
+@pytest.fixture
+async def two(settings: Settings) -> Any:
+    """Two slots, both with a process in it."""
+    async with open_decoders(settings, VARIANTS) as decoders:
+        await asyncio.gather(*(decoders.decode(*small()) for _ in range(2)))
+        assert len(decoder_pids()) == 2
+        yield decoders
+
+
+async def test_a_crash_costs_one_image(two: Decoders) -> None:
+    """The other slot goes on with its own, and the next image gets a new process."""
+    pids = decoder_pids()
+    lost = asyncio.create_task(two.decode(*big()))
+    victim = await busy(pids)
+    other = asyncio.create_task(two.decode(*small()))
+    kill(victim)
+    with pytest.raises(DecoderDied) as error:
+        await lost
+    assert error.value.code == "decoder_crashed"
+    assert isinstance(await other, Sound)
+    nexts = await asyncio.gather(*(two.decode(*small()) for _ in range(2)))
+    assert all(isinstance(one, Sound) for one in nexts)
+    assert len(decoder_pids()) == 2
+    assert decoder_pids() & pids == pids - {victim}
+
+
+async def test_a_process_that_died_while_it_had_nothing_to_do_costs_no_image(two: Decoders) -> None:
+    """As when the system takes its memory back."""
+    kill(*decoder_pids())
+    await ended(*decoder_pids())
+    verdicts = await asyncio.gather(*(two.decode(*small()) for _ in range(4)), return_exceptions=True)
+    assert [type(verdict) for verdict in verdicts] == [Sound] * 4
+
+
+async def test_an_image_that_takes_too_long_is_given_up(settings: Settings) -> None:
+    """Its process is ended; the next image is not affected."""
+    async with open_decoders(replace(settings, decoders=1, decode_seconds=0.2), VARIANTS) as decoders:
+        await decoders.decode(*small())
+        pids = decoder_pids()
+        async with asyncio.timeout(5):
+            with pytest.raises(DecoderDied) as error:
+                await decoders.decode(*big())
+            assert error.value.code == "decode_timeout"
+            await ended(*pids)
+        assert isinstance(await decoders.decode(*small()), Sound)
+
+
+async def test_a_hanging_process_is_given_up(settings: Settings) -> None:
+    """One that does not even read what it gets."""
+    async with open_decoders(replace(settings, decoders=1, decode_seconds=0.5), VARIANTS) as decoders:
+        await decoders.decode(*small())
+        (pid,) = decoder_pids()
+        os.kill(pid, signal.SIGSTOP)
+        async with asyncio.timeout(5):
+            with pytest.raises(DecoderDied):
+                await decoders.decode(*big())
+            await ended(pid)
+
+
+async def test_a_decode_that_nobody_waits_for_any_more_ends(two: Decoders) -> None:
+    """And gives its slot back."""
+    pids = decoder_pids()
+    task = asyncio.create_task(two.decode(*big()))
+    victim = await busy(pids)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await ended(victim)
+    nexts = await asyncio.gather(*(two.decode(*small()) for _ in range(4)))
+    assert all(isinstance(one, Sound) for one in nexts)
+
+
+@pytest.mark.parametrize("name", BIG)
+async def test_an_image_beyond_the_memory_of_a_decoder_is_not_judged(settings: Settings, name: str) -> None:
+    """Want of memory says nothing about the image: a rejection would destroy a sound one for good."""
+    async with open_decoders(replace(settings, decoders=1, decoder_memory=LITTLE_MEMORY), VARIANTS) as decoders:
+        with pytest.raises(DecoderDied) as error:
+            await decoders.decode(*big(name))
+        assert error.value.code == "decoder_out_of_memory"
+        assert isinstance(await decoders.decode(*small()), Sound)
+
+
+async def test_little_memory_excuses_no_broken_image(settings: Settings) -> None:
+    """What cannot be decoded with any memory is still rejected."""
+    async with open_decoders(replace(settings, decoders=1, decoder_memory=LITTLE_MEMORY), VARIANTS) as decoders:
+        for bad in ONLY_DECODING_TELLS.values():
+            verdict = await decoders.decode(bad.data, bad.content_type)
+            assert isinstance(verdict, NotSound), bad
+            assert verdict.code == "corrupt_image"
+
+
+async def test_a_process_knows_nothing_and_may_do_nothing(two: Decoders, settings: Settings) -> None:
+    """No credentials in its environment, no socket, no file to write, bounded memory, no way to more rights."""
+    assert os.environ["AWS_SECRET_ACCESS_KEY"]
+    for pid in decoder_pids():
+        proc = Path(f"/proc/{pid}")
+        environment = (proc / "environ").read_bytes().split(b"\0")
+        assert {entry.partition(b"=")[0] for entry in environment if entry} == {b"PYTHONPATH"}
+        opened = {file.name: str(file.readlink()) for file in (proc / "fd").iterdir()}
+        assert set(opened) == {"0", "1", "2"}
+        limits = {line[:25].strip(): line[26:46].strip() for line in (proc / "limits").read_text().splitlines()}
+        assert (limits["Max file size"], limits["Max core file size"]) == ("0", "0")
+        assert int(limits["Max address space"]) == settings.decoder_memory
+        assert int(limits["Max cpu time"]) <= settings.decode_seconds + 2
+        assert "NoNewPrivs:\t1" in (proc / "status").read_text()
+
+
+async def test_all_processes_end_with_the_context(settings: Settings) -> None:
+    """Also the one that is decoding."""
+    async with open_decoders(settings, VARIANTS) as decoders:
+        await asyncio.gather(*(decoders.decode(*small()) for _ in range(2)))
+        pids = decoder_pids()
+        task = asyncio.create_task(decoders.decode(*big()))
+        await busy(pids)
+        task.cancel()
+    await asyncio.wait([task])
+    await ended(*pids)
+    assert decoder_pids() == set()
