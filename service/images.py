@@ -5,12 +5,13 @@ import os
 import time
 import uuid
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 MAX_BYTES = 5 * 1024 * 1024
 MESSAGE_VERSION = 1
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 EXTENSIONS = {
     "image/jpeg": "jpg",
@@ -131,12 +132,12 @@ def is_image_id(text: Any) -> bool:
 
 def created_at(image_id: str) -> datetime:
     """The time of acceptance that an image id carries."""
-    return datetime.fromtimestamp((uuid.UUID(image_id).int >> 80) / 1000, UTC)
+    return EPOCH + (uuid.UUID(image_id).int >> 80) * MILLISECOND
 
 
 def first_id_at(moment: datetime) -> str:
-    """The lowest image id of that millisecond, for ranges over time."""
-    milliseconds = max(0, min(int(moment.timestamp() * 1000), (1 << 48) - 1))
+    """The lowest id that an image created then or later can have; finer times than milliseconds count up."""
+    milliseconds = max(0, min(-((EPOCH - moment) // MILLISECOND), (1 << 48) - 1))
     return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62))
 
 

@@ -1,8 +1,10 @@
 """`GET /v1/images/{id}/content`: the bytes of an image or a variant (RFC 9110: validators, ranges)."""
 
+import re
+
 from aiohttp import web
 
-from service.errors import InvalidRequest, NotFound, RangeNotSatisfiable
+from service.errors import InvalidRequest, NotFound, RangeNotSatisfiable, Unavailable
 from service.http.auth import authenticated
 from service.http.images import image_id_of, ready_record
 from service.http.keys import SETTINGS, STORAGE
@@ -12,6 +14,8 @@ from service.storage.objects import ORIGINAL, VARIANT_TYPE, VARIANTS
 
 PARAMETERS = {"variant", "redirect"}
 YEAR_SECONDS = 31_536_000
+RANGE = re.compile(r"bytes=(?=\d|-\d)(\d{0,99})-(\d{0,99})", re.ASCII | re.IGNORECASE)
+"""One range; several at once are answered with all bytes, as RFC 9110 allows."""
 
 
 async def get_content(request: web.Request) -> web.StreamResponse:
@@ -65,8 +69,14 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
     response = web.StreamResponse(status=206 if span else 200, headers=headers)
     await response.prepare(request)
     if content is not None:
-        async for chunk in content.chunks:
-            await response.write(chunk)
+        try:
+            async for chunk in content.chunks:
+                await response.write(chunk)
+        except Unavailable as error:
+            # The answer has begun: only a cut connection can still say that it will not become whole.
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError(error.detail) from error
     await response.write_eof()
     return response
 
@@ -83,15 +93,15 @@ def _span(request: web.Request, tag: str, size: int) -> tuple[int, int] | None:
 
     :raises RangeNotSatisfiable: it lies outside the bytes.
     """
-    if "Range" not in request.headers or request.headers.get("If-Range", tag) != tag:
+    wanted = RANGE.fullmatch(request.headers.get("Range", ""))
+    if wanted is None or request.headers.get("If-Range", tag) != tag:
         return None
-    try:
-        wanted = request.http_range
-    except ValueError:
+    first, last = wanted.groups()
+    if first and last and int(last) < int(first):
         return None
-    if wanted.start is not None and wanted.start < 0:
-        return max(0, size + wanted.start), size
-    first, end = wanted.start or 0, size if wanted.stop is None else min(wanted.stop, size)
-    if first >= size or first >= end:
+    begin, end = (int(first), size) if first else (max(0, size - int(last)), size)
+    if first and last:
+        end = min(int(last) + 1, size)
+    if begin >= end:
         raise RangeNotSatisfiable(size)
-    return first, end
+    return begin, end

@@ -15,6 +15,7 @@ from service.intake.labels import read_tags
 from service.storage.catalog import Filters
 
 LIMIT, MOST = 50, 200
+LISTED = [status.value for status in Status if status is not Status.DELETED]
 
 
 def refuse_unknown(request: web.Request, known: Set[str]) -> None:
@@ -37,19 +38,22 @@ def read_filters(query: Mapping[str, str]) -> Filters:
     try:
         status = Status(query["status"]) if "status" in query else None
         content_type = media_type(query["content_type"]) if "content_type" in query else None
-        (tag,) = read_tags([query["tag"]]) if "tag" in query else (None,)
-    except (ValueError, Refused) as error:
-        detail = error.detail if isinstance(error, Refused) else str(error)
-        raise InvalidRequest("invalid_parameter", f"A filter cannot be used: {detail}") from None
+        tags = read_tags([query["tag"]]) if "tag" in query else ()
+    except ValueError:
+        raise InvalidRequest("invalid_parameter", f"`status` is one of {', '.join(LISTED)}.") from None
+    except Refused as error:
+        raise InvalidRequest("invalid_parameter", error.detail) from None
     if status is Status.DELETED:
         raise InvalidRequest("invalid_parameter", "Deleted images are gone; there is no list of them.")
+    if "tag" in query and len(tags) != 1:
+        raise InvalidRequest("invalid_parameter", "`tag` is one tag.")
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise InvalidRequest("invalid_parameter", "`order` is `desc` (newest first) or `asc`.")
     return Filters(
         status=status,
         content_type=content_type,
-        tag=tag,
+        tag=tags[0] if tags else None,
         since=_moment(query, "from"),
         until=_moment(query, "to"),
         oldest_first=order == "asc",
@@ -95,9 +99,11 @@ def read_cursor(query: Mapping[str, str], filters: Filters) -> str | None:
         text = base64.b64decode(query["cursor"], altchars=b"-_", validate=True).decode()
     except ValueError:
         text = ""
-    if not (text.startswith(scope) and is_image_id(text.removeprefix(scope))):
+    last = text.removeprefix(scope)
+    # DynamoDB refuses to begin outside of the span of ids that it is asked for.
+    if not (text.startswith(scope) and is_image_id(last) and filters.span_includes(last)):
         raise InvalidRequest("invalid_cursor", "This is no cursor of this list: use it with the filters it came with.")
-    return text.removeprefix(scope)
+    return last
 
 
 def _scope(filters: Filters) -> str:

@@ -37,6 +37,11 @@ class Filters:
     until: datetime | None = None
     oldest_first: bool = False
 
+    def span_includes(self, image_id: str) -> bool:
+        """Whether `since` and `until` include the image: ids sort by time, so a span of time is a span of ids."""
+        first = self.since is None or image_id >= first_id_at(self.since)
+        return first and (self.until is None or image_id < first_id_at(self.until))
+
 
 class Catalog:
     """The table. All methods raise `Unavailable` when DynamoDB does not answer as it should."""
@@ -108,6 +113,8 @@ class Catalog:
 
         A page may be shorter than `limit`, even empty, while there is a next one.
         """
+        if filters.since and filters.until and filters.since >= filters.until:
+            return [], None  # DynamoDB takes no span that ends before it begins
         query = _query(self._table, user_id, filters)
         filtered = filters.status or filters.content_type or filters.tag
         query["Limit"] = FILTERED_PAGE if filtered else limit + 1
@@ -145,7 +152,6 @@ def _read(item: Item | None) -> Record | Deleted | None:
 
 
 def _query(table: str, user_id: str, filters: Filters) -> dict[str, Any]:
-    # Ids sort by time, so a span of time is a span of ids.
     first = first_id_at(filters.since) if filters.since else FIRST_ID
     last = first_id_at(filters.until) if filters.until else LAST_ID
     values = {":user": user_id, ":first": first, ":last": last, ":deleted": Status.DELETED.value}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.images import Receipt, Status, first_id_at, is_image_id
+from service.images import Receipt, Status, is_image_id
 from service.storage.catalog import Catalog, Filters
 from service.storage.objects import Objects
 
@@ -41,8 +41,7 @@ def _within(image_id: str, filters: Filters, after: str | None) -> bool:
         return False
     if after and (image_id <= after if filters.oldest_first else image_id >= after):
         return False
-    since, until = filters.since, filters.until
-    return not ((since and image_id < first_id_at(since)) or (until and image_id >= first_id_at(until)))
+    return filters.span_includes(image_id)
 
 
 def _matches(receipt: Receipt, filters: Filters) -> bool:
