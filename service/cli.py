@@ -23,7 +23,9 @@ app = typer.Typer(
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [HOST, else 127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one [PORT, else 8080].")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one [PORT, else 8080].")
+    ] = None,
     trust_user_header: Annotated[
         bool | None, typer.Option("--trust-user-header", help="A gateway sets X-User-Id; listen publicly all the same.")
     ] = None,

@@ -4,10 +4,13 @@ Each field names its variable, its default and its meaning; README's table and `
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from service.errors import SettingsError
 
@@ -53,6 +56,29 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    # `port` raises ValueError when it is not a number.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9-]{1,63}", value):
+        raise ValueError
+    return value
+
+
+def _folder(value: str) -> str:
+    if not Path(value).is_dir() or not os.access(value, os.W_OK):
+        raise ValueError
+    return value
+
+
+_url.__doc__ = "a URL as in http://localhost:4566"
+_region.__doc__ = "a region as in us-east-1"
+_folder.__doc__ = "a folder that can be written to"
 _text.__doc__ = "a text"
 _flag.__doc__ = "1 or 0"
 
@@ -76,28 +102,28 @@ class Settings:
     endpoint_s3: str | None = _setting(
         ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
         None,
-        _text,
+        _url,
         "where S3 is, if not on AWS itself",
     )
     endpoint_sqs: str | None = _setting(
         ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
         None,
-        _text,
+        _url,
         "where SQS is, if not on AWS itself",
     )
     endpoint_dynamodb: str | None = _setting(
         ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
         None,
-        _text,
+        _url,
         "where DynamoDB is, if not on AWS itself",
     )
     public_endpoint_s3: str | None = _setting(
         "AWS_PUBLIC_ENDPOINT_S3",
         None,
-        _text,
+        _url,
         "where clients reach S3 with presigned URLs, if elsewhere than the service",
     )
-    region: str = _setting(("AWS_DEFAULT_REGION", "AWS_REGION"), "us-east-1", _text, "AWS region")
+    region: str = _setting(("AWS_DEFAULT_REGION", "AWS_REGION"), "us-east-1", _region, "AWS region")
 
     # Names in AWS.
     bucket: str = _setting("IMAGE_BUCKET", "image-bucket", _text, "bucket of staged objects and images")
@@ -161,7 +187,7 @@ class Settings:
         "memory for bodies on their way in; beyond it: disk",
     )
     spool_dir: str | None = _setting(
-        "SPOOL_DIR", None, _text, "folder for bodies beyond that memory; else the system's"
+        "SPOOL_DIR", None, _folder, "folder for bodies beyond that memory; else the system's"
     )
 
     # The worker.

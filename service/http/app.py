@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from service.http.connection import SERVER
 from service.http.content import get_content
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
@@ -54,7 +55,6 @@ async def _expect(request: web.Request) -> None:
 
 
 async def _finish_headers(request: web.Request, response: web.StreamResponse) -> None:
-    # Which versions run here is nobody's business.
-    response.headers["Server"] = "cloud-images"
+    response.headers["Server"] = SERVER
     if request.app[CLOSING].is_set():
         response.force_close()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from multipart import parse_options_header
 
 from service.errors import Refused
@@ -19,10 +18,6 @@ from service.intake.receive import too_large
 MULTIPART = "multipart/form-data"
 # RFC 2046, section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
-
-
-class IncompleteBody(Exception):
-    """The client has ended its side of the connection in the middle of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,7 @@ async def invite_body(request: web.Request) -> None:
 async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it arrives.
 
-    :raises Refused: it stalls, ends early, or its framing is broken.
+    :raises Refused: it stalls, ends early, or its framing is broken (the last two come from `Connection`).
     :raises ConnectionError: the client is gone.
     """
     seconds = request.app[SETTINGS].body_idle_seconds
@@ -92,12 +87,10 @@ async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
         try:
             async with asyncio.timeout(seconds):
                 chunk = await content.readany()
+        except web.RequestPayloadError as error:
+            raise Refused("malformed_body", "The framing of the body is broken.") from error
         except TimeoutError:
             raise Refused("body_timeout", f"The body stalled for more than {seconds:g} seconds.") from None
-        except IncompleteBody:
-            raise Refused("incomplete_body", "The body ended before the length that was declared for it.") from None
-        except (web.RequestPayloadError, HttpProcessingError) as error:
-            raise Refused("malformed_body", "The framing of the body is broken.") from error
         if not chunk:
             return
         yield chunk

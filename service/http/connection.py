@@ -1,25 +1,63 @@
-"""One HTTP connection, with what aiohttp's own does not do."""
+"""One HTTP connection, with what aiohttp's own does not do: every client gets to read its answer."""
 
-from aiohttp import web
+import asyncio
+
+from aiohttp import StreamReader, web
+from aiohttp.web_protocol import _ErrInfo
 from aiohttp.web_request import BaseRequest
 
-from service.http.body import IncompleteBody
+from service.errors import Refused
 from service.http.problems import problem
+
+SERVER = "cloud-images"
+"""The `Server` header: which versions run here is nobody's business."""
 
 
 class Connection(web.RequestHandler):
-    """Answers clients that have ended their side of the connection.
+    """Answers also when the body ends early or its framing breaks, where aiohttp closes or goes on waiting."""
 
-    By default the transport closes at the client's FIN, and a client that sent fewer bytes than it declared, or all of
-    them followed by a FIN, never reads its answer.
-    """
+    __slots__ = ("_body",)
 
-    __slots__ = ()
+    _body: StreamReader | None
+    """The body of the newest request; only that one can still be incomplete."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self._body = None
+        super().connection_made(transport)
 
     @property
     def idle(self) -> bool:
         """Whether it waits for a request; not while one is answered, nor while the rest of a refused body is read."""
         return self._waiter is not None and not self._messages
+
+    def data_received(self, data: bytes) -> None:
+        """Take the next bytes; what is not HTTP ends the body that it stands in, or is answered by itself."""
+        super().data_received(data)
+        if not self._messages:
+            return
+        message, body = self._messages[-1]
+        if not isinstance(message, _ErrInfo):
+            self._body = body
+        elif self._end_body("malformed_body", "The framing of the body is broken."):
+            self._messages.pop()
+            self.close()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client sends no more: it still gets the answers to what it has sent."""
+        if self.idle or self._body is None:
+            return None
+        self._end_body("incomplete_body", "The body ended before the length that was declared for it.")
+        self.close()
+        return True
+
+    def _end_body(self, code: str, detail: str) -> bool:
+        """Let whoever reads the body know that it never becomes whole; false when it already is."""
+        if self._body is None or self._body.is_eof():
+            return False
+        self._body.set_exception(Refused(code, detail))
+        self._body.feed_eof()
+        return True
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -27,19 +65,6 @@ class Connection(web.RequestHandler):
         """What is not HTTP gets a problem too; the middleware never sees it."""
         detail = "The request is not sound HTTP." if status < 500 else "The service failed at this request."
         response = problem(status, "malformed_request" if status < 500 else "internal_error", detail)
+        response.headers["Server"] = SERVER
         response.force_close()
         return response
-
-    def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Keep the transport open while a request is to be answered; a body that is not whole ends here."""
-        bodies = [payload for _, payload in self._messages]
-        if self._current_request is not None:
-            bodies.append(self._current_request.content)
-        elif not bodies and not self._request_in_progress:
-            return None
-        for body in bodies:
-            if not body.is_eof():
-                body.set_exception(IncompleteBody())
-                body.feed_eof()
-        self.close()
-        return True

@@ -130,7 +130,7 @@ async def _changes(request: web.Request) -> dict[str, Any]:
             raise InvalidRequest("invalid_body", f"The body may have at most {BODY_BYTES} bytes.")
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidRequest("invalid_body", "The body is not JSON.") from None
     if not isinstance(given, dict) or set(given) - EDITABLE:
         raise InvalidRequest("invalid_body", "The body must be an object with `title`, `tags` or both.")
@@ -140,7 +140,7 @@ async def _changes(request: web.Request) -> dict[str, Any]:
             raise InvalidRequest("invalid_title", "A title is a text, or null to remove it.")
         changes["title"] = read_title(given["title"])
     if "tags" in given:
-        tags = given["tags"] or []
+        tags = [] if given["tags"] is None else given["tags"]
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise InvalidRequest("invalid_tags", "Tags are a list of texts, or null to remove them.")
         changes["tags"] = read_tags(tags)

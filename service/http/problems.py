@@ -72,6 +72,8 @@ def problem_of(error: ServiceError) -> web.Response:
 
 def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> web.Response:
     """A problem document; `more` are further members of it."""
+    # Bytes of a header that are no text arrive as lone surrogates, which cannot be sent.
+    detail = detail.encode(errors="replace").decode()
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -50,7 +50,7 @@ class Form:
         async for event in events:
             if not isinstance(event, MultipartSegment):
                 raise _malformed("it has bytes outside of its parts")
-            _refuse_encoding(event)
+            _refuse_headers(event)
             if event.name == "file":
                 if facts is not None:
                     raise Refused("several_files", "A form may have one part named `file`; upload one image at a time.")
@@ -141,7 +141,10 @@ def _extended_filename(part: MultipartSegment) -> str | None:
     return unquote(found[1]) if found else None
 
 
-def _refuse_encoding(part: MultipartSegment) -> None:
+def _refuse_headers(part: MultipartSegment) -> None:
+    names = [name for name, _ in part.headerlist]
+    if len(set(names)) < len(names):
+        raise _malformed("a part has a header twice")
     encoding = (part.header("Content-Transfer-Encoding") or "binary").lower()
     if encoding not in ("binary", "8bit", "7bit") or part.header("Content-Encoding"):
         raise Refused("unsupported_encoding", "Parts of a form are taken as they are, without any encoding.")

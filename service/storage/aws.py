@@ -65,9 +65,10 @@ def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
             "expires_at": getattr(found, "_expiry_time", None),
         }
 
+    at: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     return S3Store(
         settings.bucket,
-        endpoint=endpoint,
+        **at,
         region=settings.region,
         virtual_hosted_style_request=endpoint is None,
         credential_provider=credentials,

@@ -54,6 +54,7 @@ def avif(shape: Shape) -> Walker:
     if not any(brands[i : i + 4] in BRANDS for i in (0, *range(8, len(brands), 4))):
         raise Refused("signature_mismatch", "The file is of AVIF's family, but not an AVIF.")
 
+    seen: set[bytes] = set()
     described = False
     while True:
         size, kind = struct.unpack(">I4s", (yield 8))
@@ -68,8 +69,9 @@ def avif(shape: Shape) -> Walker:
             raise Refused("invalid_image", "The AVIF has a box of an impossible length.")
         left = size - header
         if kind in (b"meta", b"moov"):
-            if left > HEADER_BYTES:
-                raise Refused("invalid_image", "The AVIF has a header that is too large to be one.")
+            if left > HEADER_BYTES or kind in seen:
+                raise Refused("invalid_image", "The AVIF has a header that is too large, or two.")
+            seen.add(kind)
             if left:
                 (_read_meta if kind == b"meta" else _read_moov)(shape, (yield left))
             described = described or bool(shape.width)
