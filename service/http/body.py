@@ -56,7 +56,7 @@ def check_headers(request: web.Request) -> Declared:
             raise Refused("empty_body", "The request has no body.")
         if length > most:
             raise too_large()
-    elif not request.can_read_body:
+    elif "Transfer-Encoding" not in headers:
         raise Refused("empty_body", "The request has no body.")
     return declared
 

@@ -84,7 +84,7 @@ class Form:
                     yield event
             parser.close()
         except MultipartError as error:
-            raise _malformed(str(error).lower()) from None
+            raise _malformed(str(error.args[0]).lower()) from None
         except (ValueError, LookupError, AssertionError) as error:
             raise _malformed(type(error).__name__) from None
 
