@@ -4,6 +4,7 @@ import ctypes
 import resource
 import signal
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -24,6 +25,16 @@ def allow_cpu(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     end = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (end, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def spared(needed: int) -> bool:
+    """Whether this process still had `needed` bytes of address space to spare where it used most; true if unknown."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        peak = int(status.partition("VmPeak:")[2].split()[0]) * 1024
+    except (OSError, IndexError):
+        return True
+    return resource.getrlimit(resource.RLIMIT_AS)[0] - peak >= needed
 
 
 def _limit(what: int, most: int) -> None:

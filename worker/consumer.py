@@ -42,16 +42,23 @@ class Consumer:
         What is not finished `shutdown_seconds` after that is given back at once.
         """
         async with self._heartbeat():
+            polling = asyncio.create_task(self._keep_polling(burst))
+            stopped = asyncio.create_task(self._stop.wait())
             try:
-                while not self._stop.is_set():
-                    try:
-                        if await self._poll(burst):
-                            break
-                    except ServiceError as error:
-                        log.warning("cannot poll the queue: %s", error)
-                        await self._pause(PAUSE_SECONDS)
+                await asyncio.wait({polling, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await self._drain()
+                stopped.cancel()
+                # The long poll under way must not be cut off: SQS may be handing out messages to it already.
+                await asyncio.gather(self._drain(), polling)
+
+    async def _keep_polling(self, burst: bool) -> None:
+        while not self._stop.is_set():
+            try:
+                if await self._poll(burst):
+                    return
+            except ServiceError as error:
+                log.warning("cannot poll the queue: %s", error)
+                await self._pause(PAUSE_SECONDS)
 
     async def _poll(self, burst: bool) -> bool:
         """Receive and begin what there is room for; true when burst mode finds nothing left to do."""

@@ -64,9 +64,10 @@ class Decoders:
         for _ in range(settings.decoders):
             self._slots.put_nowait(None)
 
-    async def decode(self, data: bytes, content_type: str) -> Sound | NotSound:
+    async def decode(self, data: bytes, content_type: str, pixels: int = 0) -> Sound | NotSound:
         """Decode one image, waiting for a free slot first.
 
+        :param pixels: how many it says it has; an image is not rejected when memory for them was short.
         :raises DecoderDied: the process did not survive it or took too long.
         """
         process = await self._slots.get()
@@ -76,6 +77,7 @@ class Decoders:
                 process = await self._start()
             request = {
                 "content_type": content_type,
+                "pixels": pixels,
                 "bounds": self._bounds,
                 "seconds": self._settings.decode_seconds,
             }

@@ -4,11 +4,14 @@
 """
 
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from worker import cage
 from worker.picture import Bounds, NotSound, derive
 from worker.protocol import frame, header_length, read_header
+
+BYTES_OF_A_PIXEL = 24
+"""The most that any of the decoders needs for a pixel of its picture, and then some."""
 
 
 def main() -> None:
@@ -32,11 +35,14 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
     return data
 
 
-def _answer(data: bytes, header: dict[str, object]) -> bytes:
+def _answer(data: bytes, header: dict[str, Any]) -> bytes:
     try:
-        bounds = Bounds(**header["bounds"])  # type: ignore[arg-type]
+        bounds = Bounds(**header["bounds"])
         derived = derive(data, str(header["content_type"]), bounds)
     except NotSound as error:
+        # Most decoders do not say that it was memory that they lacked, and an image must not be rejected for that.
+        if not cage.spared(max(error.pixels, header["pixels"]) * BYTES_OF_A_PIXEL):
+            return frame({"verdict": "out_of_memory"})
         return frame({"verdict": "not_sound", "code": error.code, "detail": error.detail})
     except MemoryError:
         return frame({"verdict": "out_of_memory"})

@@ -35,12 +35,16 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class NotSound(Exception):
-    """The image does not decode; `code` and `detail` become the reason of its rejection."""
+    """The image does not decode; `code` and `detail` become the reason of its rejection.
 
-    def __init__(self, code: str, detail: str) -> None:
+    `pixels` is how many its decoder had to make room for, as far as that was known.
+    """
+
+    def __init__(self, code: str, detail: str, pixels: int = 0) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.pixels = pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,12 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
     :raises NotSound: it does not decode completely, or is beyond the bounds after all.
     """
     Image.MAX_IMAGE_PIXELS = bounds.max_pixels
-    with _judged():
-        # Decoding alone overlooks wrong checksums of a PNG's chunks, which other programs do not.
-        Image.open(io.BytesIO(data), formats=FORMATS[content_type]).verify()
-    with _judged(), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
-        width, height = image.size
+    size = [0, 0]
+    with _judged(size), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
+        if content_type == "image/png":
+            # Decoding alone overlooks wrong checksums of chunks, which other programs do not.
+            Image.open(io.BytesIO(data), formats=FORMATS[content_type]).verify()
+        size[:] = width, height = image.size
         # The further pictures of an MPO are not frames of the first.
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
         if frames > bounds.max_frames:
@@ -94,16 +99,17 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
 
 
 @contextmanager
-def _judged() -> Iterator[None]:
+def _judged(size: list[int]) -> Iterator[None]:
+    """Turns what decoders raise into `NotSound`; `size` is width and height as soon as they are known."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotSound("too_many_pixels", str(error)) from None
-    except MemoryError:
+    except (MemoryError, NotSound):
         raise
     except Exception as error:
         # Pillow's plugins raise nearly anything on bytes that are not what their header says.
-        raise NotSound("corrupt_image", f"The image does not decode: {error}"[:300]) from None
+        raise NotSound("corrupt_image", f"The image does not decode: {error}"[:300], size[0] * size[1]) from None
 
 
 def _first_frame(image: Image.Image, side: int) -> Image.Image:

@@ -43,7 +43,7 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
             return Done(None)
         if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
-        decoded = await decoders.decode(content, receipt.content_type)
+        decoded = await decoders.decode(content, receipt.content_type, receipt.width * receipt.height)
         if isinstance(decoded, NotSound):
             return await _reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
         return await _store(receipt, storage, content, decoded)

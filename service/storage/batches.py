@@ -21,14 +21,18 @@ class Batches(Generic[Entry]):
         self._requests: set[asyncio.Task[None]] = set()
 
     async def add(self, entry: Entry) -> None:
-        """Commit one entry; it is done when this returns.
+        """Commit one entry; it is done when this returns. Cancelled, it is taken back if it has not been sent yet.
 
         :raises Exception: what `commit` says of this entry, or raises for all of its batch.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
         self._request_more()
-        await done
+        try:
+            await done
+        except asyncio.CancelledError:
+            self._waiting = [waiting for waiting in self._waiting if waiting[1] is not done]
+            raise
 
     def _request_more(self) -> None:
         while self._waiting and (

@@ -74,6 +74,7 @@ class Objects:
                 found = await obstore.get_async(self._store, staged_key(receipt.user_id, receipt.image_id))
                 return bytes(await found.bytes_async())
             except FileNotFoundError:
+                await self._check_bucket()
                 return None
 
     async def staged_receipt(self, user_id: str, image_id: str) -> Receipt | None:
@@ -82,6 +83,7 @@ class Objects:
             try:
                 found = await obstore.get_async(self._store, staged_key(user_id, image_id), options={"head": True})
             except FileNotFoundError:
+                await self._check_bucket()
                 return None
         try:
             return Receipt.from_message(base64.urlsafe_b64decode(found.attributes[METADATA_KEY]).decode())
@@ -131,6 +133,7 @@ class Objects:
                 key = image_key(user_id, image_id, name)
                 found = await obstore.get_async(self._store, key, options={"range": span} if span else None)
             except FileNotFoundError:
+                await self._check_bucket()
                 return None
         first, end = found.range
 
@@ -153,7 +156,11 @@ class Objects:
         :raises Unavailable: it does not, or there is none.
         """
         async with calling("s3"):
-            try:
-                await obstore.list_with_delimiter_async(self._store, prefix="-/")
-            except FileNotFoundError as error:
-                raise Unavailable("s3_unavailable", "There is no such bucket.") from error
+            await self._check_bucket()
+
+    async def _check_bucket(self) -> None:
+        """A missing bucket looks like a missing key, and must not be taken for one: that would lose an upload."""
+        try:
+            await obstore.list_with_delimiter_async(self._store, prefix="-/")
+        except FileNotFoundError as error:
+            raise Unavailable("s3_unavailable", "S3 has no such bucket.") from error

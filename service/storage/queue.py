@@ -47,11 +47,14 @@ class Queue:
 
     async def send(self, body: str) -> None:
         """Send a message; durable when this returns."""
-        await self._sends.add(body)
+        # The time limit counts from here: the entries before this one may be waiting for an SQS that does not answer.
+        async with calling("sqs"):
+            await self._sends.add(body)
 
     async def delete(self, delivery: Delivery) -> None:
         """Delete a message; if it comes again all the same, that does no harm."""
-        await self._deletions.add(delivery)
+        async with calling("sqs"):
+            await self._deletions.add(delivery)
 
     async def hide(self, deliveries: Sequence[Delivery], seconds: int) -> None:
         """Let the messages come back after that many seconds from now; 0 gives them back at once."""

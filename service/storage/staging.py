@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from service.errors import ServiceError
 from service.images import Receipt
@@ -39,11 +40,9 @@ class Staging:
 
         :param keep_on_failure: leave the staged object when the message cannot be sent, because another request may
             stand on the same one (it has the same idempotency key).
-        :raises Unavailable: S3 or SQS does not answer as it should; nothing is left behind, if that can be.
+        :raises Unavailable: S3 or SQS does not answer as it should; what arrived is removed, if that can be.
         """
-        task = asyncio.create_task(self._accept(receipt, content, on_disk, keep_on_failure))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task = self._begin(self._accept(receipt, content, on_disk, keep_on_failure))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -63,12 +62,22 @@ class Staging:
             await self._queue.send(receipt.to_message())
         except ServiceError:
             if not keep_on_failure:
-                # A PUT that timed out may have arrived all the same.
-                with suppress(ServiceError):
-                    await self._objects.delete_staged(receipt.user_id, receipt.image_id)
+                # Beside the answer, which shall not wait for an S3 that is away.
+                self._begin(self._remove(receipt))
             raise
 
+    async def _remove(self, receipt: Receipt) -> None:
+        """A PUT that timed out may have arrived all the same."""
+        with suppress(ServiceError):
+            await self._objects.delete_staged(receipt.user_id, receipt.image_id)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
     async def close(self) -> None:
-        """Wait for the acceptances that are under way."""
-        if self._under_way:
+        """Wait for what is under way."""
+        while self._under_way:
             await asyncio.wait(self._under_way)
