@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import errno
 import os
 import shlex
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from service.errors import ServiceError, SettingsError
+from service.http.server import refuse_blind_trust
 from service.settings import Settings
 from service.storage.provision import provision
 
@@ -36,9 +38,10 @@ async def run_all(settings: Settings, local_aws: Path | None, state: Path) -> No
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
+    refuse_blind_trust(settings)
     _refuse_taken(settings.host, settings.port, "the service", "Choose another with PORT=…")
     async with AsyncExitStack() as parts:  # which end in reverse order: the local AWS last
-        if settings.endpoint_s3 is None:
+        if not (settings.endpoint_s3 or settings.endpoint_sqs or settings.endpoint_dynamodb):
             settings = await _local_aws(parts, settings, local_aws, state)
         else:
             await provision(settings)
@@ -172,7 +175,9 @@ def _refuse_taken(host: str, port: int, what: str, advice: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
             raise SettingsError(f"Port {port}, which {what} needs, is taken. {advice}") from None
 
 

@@ -7,15 +7,15 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from service.settings import Settings
 from service.storage import Storage
 from service.storage.aws import clients
+from tests import driver
 from tests.driver import Client
-from tests.outside import Outside
 from worker.consumer import Consumer
 from worker.decoder import Decoders
 
@@ -23,8 +23,13 @@ SECONDS = 30
 """After that, what a test waits for will not come any more."""
 
 
-class Backstage(Outside):
+@dataclass(frozen=True)
+class Backstage:
     """Looks into S3 and SQS, and puts messages into the queue, past the service."""
+
+    settings: Settings
+    s3: Any
+    sqs: Any
 
     async def keys_of(self, user: str) -> set[str]:
         """All that S3 keeps of a user: `incoming/<image>` and `images/<image>/<name>`."""
@@ -33,6 +38,14 @@ class Backstage(Outside):
             for folder in ("incoming", "images")
         ]
         return {one["Key"].replace(f"/{user}/", "/") for page in listed for one in page.get("Contents", ())}
+
+    async def nothing_of(self, user: str) -> None:
+        """Wait until S3 keeps nothing of a user: what is removed may go beside the answer."""
+
+        async def nothing() -> bool:
+            return not await self.keys_of(user)
+
+        await until(nothing)
 
     async def put_staged(self, user: str, image_id: str, data: bytes) -> None:
         """Put other bytes in the place of the staged ones."""
@@ -52,12 +65,19 @@ class Backstage(Outside):
                 await self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
+    async def messages(self) -> int:
+        """How many messages the queue has, those under way and delayed ones included."""
+        return await self._count("", "NotVisible", "Delayed")
+
     async def in_flight(self) -> int:
         """How many messages some worker has in hand."""
-        name = "ApproximateNumberOfMessagesNotVisible"
+        return await self._count("NotVisible")
+
+    async def _count(self, *parts: str) -> int:
+        names = [f"ApproximateNumberOfMessages{part}" for part in parts]
         url = await self._url(self.settings.queue)
-        answer = await self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        answer = await self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
 
     async def _url(self, queue: str) -> str:
         url: str = (await self.sqs.get_queue_url(QueueName=queue))["QueueUrl"]
@@ -67,8 +87,8 @@ class Backstage(Outside):
 @asynccontextmanager
 async def backstage_of(settings: Settings) -> AsyncIterator[Backstage]:
     """A look behind what these settings name."""
-    async with clients(settings, "s3", "sqs", "dynamodb") as (s3, sqs, dynamodb):
-        yield Backstage(settings, s3, sqs, dynamodb)
+    async with clients(settings, "s3", "sqs") as (s3, sqs):
+        yield Backstage(settings, s3, sqs)
 
 
 def whole(image_id: str) -> set[str]:
@@ -89,9 +109,15 @@ async def final(client: Client, image_id: str) -> Any:
 async def until(condition: Callable[[], Awaitable[Any]], pause: float = 0.02) -> Any:
     """Wait until the condition is true of something, and return that."""
     async with asyncio.timeout(SECONDS):
-        while not (found := await condition()):
+        while True:
+            if found := await condition():
+                return found
             await asyncio.sleep(pause)
-    return found
+
+
+async def drain(settings: Settings, storage: Storage, decoders: Decoders) -> None:
+    """Let a worker run until the queue is empty; it ends at once then, as these tests drain often."""
+    await driver.drain(replace(settings, poll_seconds=0), storage, decoders)
 
 
 @asynccontextmanager

@@ -114,6 +114,7 @@ _OTHERS: tuple[tuple[str, str, bytes], ...] = (
         "empty_body",
         form(part(b"", NAMED.replace("a.png", ""), "Content-Type: application/octet-stream")),
     ),
+    ("line_in_the_file_name", "invalid_filename", form(file_part(filename='filename="a%0D%0Ab.png"'))),
     ("two_titles", "invalid_title", form(word_part("title", "x"), word_part("title", "y"), file_part())),
     ("long_title_part", "metadata_too_large", form(word_part("title", "x" * 5000), file_part())),
 )
@@ -122,3 +123,17 @@ BAD_FORMS: tuple[BadForm, ...] = (
     *(BadForm(name, "malformed_multipart", body) for name, body in _malformed().items()),
     *(BadForm(*other) for other in _OTHERS),
 )
+
+FILENAMES = {
+    "../../etc/passwd": 'filename="../../etc/passwd"',
+    "/incoming/x.png": 'filename="/incoming/x.png"',
+    'a"b.png': 'filename="a%22b.png"',
+    'c"d\\.png': r'filename="c\"d\\.png"',
+    "höhe 山 🏔.png": 'filename="höhe 山 🏔.png"',
+    "€ & rates?.png": "filename*=UTF-8''%E2%82%AC%20%26%20rates%3F.png",
+    "naïve.png": "filename*=utf-8'fr'na%C3%AFve.png",
+    "100%;a=b.png": 'filename="100%;a=b.png"',
+    "<script>.png": 'filename="<script>.png"',
+    "ü" * 127 + "x": f'filename="{"ü" * 127}x"',
+}
+"""File names to be kept as text, and how a form says them."""

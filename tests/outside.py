@@ -1,5 +1,6 @@
 """What the service and the worker keep outside of themselves, looked at past them, straight in AWS."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ class Outside:
     s3: Any
     sqs: Any
     dynamodb: Any
+    queue_url: str
 
     async def keys(self) -> list[str]:
         """All keys in the bucket, which must be few."""
@@ -32,18 +34,19 @@ class Outside:
 
     async def messages(self) -> int:
         """How many messages the queue has, also hidden and delayed ones."""
-        url = (await self.sqs.get_queue_url(QueueName=self.settings.queue))["QueueUrl"]
         names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
-        counts = await self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        counts = await self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
         return sum(map(int, counts["Attributes"].values()))
 
     async def everything(self) -> tuple[list[str], list[str], int]:
         """Keys, items and messages."""
-        return await self.keys(), await self.items(), await self.messages()
+        keys, items, messages = await asyncio.gather(self.keys(), self.items(), self.messages())
+        return keys, items, messages
 
 
 @asynccontextmanager
 async def outside_of(settings: Settings) -> AsyncIterator[Outside]:
     """A look at what is in AWS under these names."""
     async with clients(settings, "s3", "sqs", "dynamodb") as (s3, sqs, dynamodb):
-        yield Outside(settings, s3, sqs, dynamodb)
+        url = (await sqs.get_queue_url(QueueName=settings.queue))["QueueUrl"]
+        yield Outside(settings, s3, sqs, dynamodb, url)

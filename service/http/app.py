@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from service.http.body import known_expectations
 from service.http.connection import SERVER
 from service.http.content import get_content
 from service.http.images import delete_image, get_image, list_images, patch_image
@@ -20,23 +21,22 @@ from service.storage import open_storage
 
 def make_app(settings: Settings) -> web.Application:
     """The application; it opens its storage when it starts and closes it when it ends."""
-    app = web.Application(middlewares=[problems])
+    app = web.Application(middlewares=[problems, known_expectations])
     app[SETTINGS] = settings
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
     app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
-    app.add_routes(
-        [
-            # The handler itself sends `100 Continue`, once it has found the headers good.
-            web.post("/v1/images", post_image, expect_handler=_expect),
-            web.get("/v1/images", list_images),
-            web.get("/v1/images/{image_id}", get_image),
-            web.patch("/v1/images/{image_id}", patch_image),
-            web.delete("/v1/images/{image_id}", delete_image),
-            web.get("/v1/images/{image_id}/content", get_content),
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-        ]
-    )
+    routes = [
+        web.post("/v1/images", post_image),
+        web.get("/v1/images", list_images),
+        web.get("/v1/images/{image_id}", get_image),
+        web.patch("/v1/images/{image_id}", patch_image),
+        web.delete("/v1/images/{image_id}", delete_image),
+        web.get("/v1/images/{image_id}/content", get_content),
+        web.get("/healthz", healthz),
+        web.get("/readyz", readyz),
+    ]
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler, expect_handler=_not_yet)
     app.cleanup_ctx.append(_storage)
     app.on_response_prepare.append(_finish_headers)
     return app
@@ -49,9 +49,8 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def _expect(request: web.Request) -> None:
-    if request.headers["Expect"].lower() != "100-continue":
-        raise web.HTTPExpectationFailed
+async def _not_yet(request: web.Request) -> None:
+    """`100 Continue` is sent when the body is first read: the headers have been found good by then."""
 
 
 async def _finish_headers(request: web.Request, response: web.StreamResponse) -> None:

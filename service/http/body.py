@@ -10,11 +10,13 @@ from multipart import parse_options_header
 
 from service.errors import Refused
 from service.http.keys import SETTINGS
+from service.http.problems import Handler
 from service.images import MAX_BYTES
 from service.intake.form import OVERHEAD_BYTES
 from service.intake.formats import media_type
 from service.intake.receive import too_large
 
+CONTINUE = "100-continue"
 MULTIPART = "multipart/form-data"
 # RFC 2046, section 5.1.1.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -67,21 +69,30 @@ def _boundary(given: str | None) -> str:
     return given
 
 
-async def invite_body(request: web.Request) -> None:
-    """Send `100 Continue` when the client waits for it; not before the headers have been found good."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1):
+@web.middleware
+async def known_expectations(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse expectations other than `100-continue` (RFC 9110, section 10.1.1)."""
+    if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
+        raise web.HTTPExpectationFailed
+    return await handler(request)
+
+
+async def _invite(request: web.Request) -> None:
+    """Send `100 Continue` when the client waits for it; nothing is read of a body whose headers are refused."""
+    if "Expect" in request.headers and request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # What aiohttp's own handler does: this was not yet the answer.
         request.writer.output_size = 0
 
 
 async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it arrives.
+    """The body as it arrives, invited first when the client waits for that.
 
     :raises Refused: it stalls, ends early, or its framing is broken (the last two come from `Connection`).
     :raises ConnectionError: the client is gone.
     """
     seconds = request.app[SETTINGS].body_idle_seconds
+    await _invite(request)
     content = request.content
     while True:
         try:

@@ -25,8 +25,11 @@ async def get_content(request: web.Request) -> web.StreamResponse:
     name = request.query.get("variant", ORIGINAL)
     if name != ORIGINAL and name not in VARIANTS:
         raise InvalidRequest("invalid_parameter", f"`variant` is one of {', '.join((ORIGINAL, *sorted(VARIANTS)))}.")
+    redirect = request.query.get("redirect", "0")
+    if redirect not in ("0", "1"):
+        raise InvalidRequest("invalid_parameter", "`redirect` is 1 or 0.")
     record = await ready_record(request, user_id, image_id)
-    if request.query.get("redirect", "0") not in ("0", "false"):
+    if redirect == "1":
         seconds = request.app[SETTINGS].presign_seconds
         url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)
         return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
@@ -45,10 +48,11 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
         "Cache-Control": f"private, max-age={YEAR_SECONDS}, immutable",
         "Accept-Ranges": "bytes",
     }
-    if _matches(request.headers.get("If-None-Match"), tag):
+    if _matches(",".join(request.headers.getall("If-None-Match", [])), tag):
         return web.Response(status=304, headers=headers)
 
-    span = _span(request, tag, size)
+    # RFC 9110, section 14.2: ranges are of GET only.
+    span = _span(request, tag, size) if request.method == "GET" else None
     first, end = span or (0, size)
     content = None
     if request.method != "HEAD":
@@ -81,10 +85,8 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
     return response
 
 
-def _matches(header: str | None, tag: str) -> bool:
+def _matches(header: str, tag: str) -> bool:
     """Weak comparison, as RFC 9110, section 13.1.2 wants for `If-None-Match`."""
-    if header is None:
-        return False
     return header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
 
 

@@ -59,7 +59,7 @@ async def patch_image(request: web.Request) -> web.Response:
     """Change title or tags (RFC 7396); with `If-Match` only in that version."""
     user_id, image_id = authenticated(request), image_id_of(request)
     changes = await _changes(request)
-    match = request.headers.get("If-Match")
+    match = ",".join(request.headers.getall("If-Match", []))
     while True:
         record = await ready_record(request, user_id, image_id)
         if match and match.strip() != "*" and etag(record) not in (tag.strip() for tag in match.split(",")):

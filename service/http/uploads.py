@@ -8,7 +8,7 @@ from aiohttp import web
 
 from service.errors import Conflict, InvalidRequest, Refused
 from service.http.auth import authenticated
-from service.http.body import Declared, body_chunks, check_headers, invite_body
+from service.http.body import Declared, body_chunks, check_headers
 from service.http.keys import LIMITS, SPOOL, STORAGE
 from service.http.parameters import refuse_unknown
 from service.http.prefer import preferred_wait, settled
@@ -36,7 +36,6 @@ async def post_image(request: web.Request) -> web.Response:
     storage = request.app[STORAGE]
     declared = check_headers(request)
     refuse_unknown(request, PARAMETERS if declared.boundary is None else set())
-    await invite_body(request)
     async with request.app[SPOOL].open() as spooled:
         facts, labels = await _receive(request, declared, spooled)
         receipt = _receipt(user_id, new_image_id(), facts, labels)

@@ -1,6 +1,7 @@
 """How this service speaks to AWS: clients, credentials, time-outs, and AWS's errors in the service's own words."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -27,6 +28,12 @@ CALL_SECONDS = 10
 CONNECTIONS = 64
 
 
+@functools.cache
+def _session() -> Any:
+    """The process's one session: each reads the descriptions of all services anew, which takes 100 ms."""
+    return aioboto3.Session()
+
+
 @asynccontextmanager
 async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
     """The process's client of `sqs`, `dynamodb` or `s3`; making one takes some 70 ms, so make it once."""
@@ -42,16 +49,14 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         s3={"addressing_style": "path" if settings.endpoint_s3 else "virtual"},
     )
     endpoint = getattr(settings, f"endpoint_{service}")
-    async with aioboto3.Session().client(
-        service, region_name=settings.region, endpoint_url=endpoint, config=config
-    ) as made:
+    async with _session().client(service, region_name=settings.region, endpoint_url=endpoint, config=config) as made:
         yield made
 
 
 def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
     """The bucket, for bytes; with the same credentials that botocore finds (profiles, containers, roles)."""
     endpoint = endpoint or settings.endpoint_s3
-    session = aioboto3.Session()
+    session = _session()
 
     async def credentials() -> "S3Credential":
         found = await session.get_credentials()

@@ -37,6 +37,15 @@ LIFECYCLE: list[dict[str, Any]] = [
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     },
 ]
+CORS: dict[str, Any] = {
+    "ID": "cloud-images",
+    # Whoever has a presigned URL may use it from any page; without one, the bucket gives nothing away.
+    "AllowedOrigins": ["*"],
+    "AllowedMethods": ["GET", "HEAD", "POST"],
+    "AllowedHeaders": ["*"],
+    "ExposeHeaders": ["ETag"],
+    "MaxAgeSeconds": 3600,
+}
 KEYS = [("user_id", "HASH"), ("image_id", "RANGE")]
 
 
@@ -78,12 +87,19 @@ async def _bucket(s3: Any, settings: Settings) -> None:
         await s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(block, True))
         log.info("created bucket %s", bucket)
     rules: list[dict[str, Any]] = []
+    cors: list[dict[str, Any]] = []
     async with _unless("NoSuchLifecycleConfiguration"):
         rules = (await s3.get_bucket_lifecycle_configuration(Bucket=bucket)).get("Rules", [])
     missing = [rule for rule in LIFECYCLE if rule["ID"] not in {known.get("ID") for known in rules}]
     if missing:
         await s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [*rules, *missing]})
         log.info("added lifecycle rules to bucket %s", bucket)
+
+    async with _unless("NoSuchCORSConfiguration"):
+        cors = (await s3.get_bucket_cors(Bucket=bucket)).get("CORSRules", [])
+    if CORS["ID"] not in {known.get("ID") for known in cors}:
+        await s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [*cors, CORS]})
+        log.info("added a CORS rule to bucket %s", bucket)
 
 
 async def _queues(sqs: Any, settings: Settings) -> None:
@@ -125,9 +141,11 @@ async def _table(dynamodb: Any, settings: Settings) -> None:
         )
         log.info("created table %s", table)
     await dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    schema = (await dynamodb.describe_table(TableName=table))["Table"]["KeySchema"]
-    if {(key["AttributeName"], key["KeyType"]) for key in schema} != set(KEYS):
-        raise SettingsError(f"Table {table} exists with other keys than user_id (HASH) and image_id (RANGE).")
+    there = (await dynamodb.describe_table(TableName=table))["Table"]
+    types = {one["AttributeName"]: one["AttributeType"] for one in there["AttributeDefinitions"]}
+    keys = {(key["AttributeName"], key["KeyType"], types[key["AttributeName"]]) for key in there["KeySchema"]}
+    if keys != {(name, kind, "S") for name, kind in KEYS}:
+        raise SettingsError(f"Table {table} exists with other keys than the strings user_id (HASH), image_id (RANGE).")
     described = await dynamodb.describe_time_to_live(TableName=table)
     if described["TimeToLiveDescription"].get("TimeToLiveStatus", "DISABLED") == "DISABLED":
         await dynamodb.update_time_to_live(

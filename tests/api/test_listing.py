@@ -1,5 +1,6 @@
 """`GET /v1/images`: order, and pages that are complete whatever happens between them."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -62,14 +63,26 @@ async def test_newest_first_and_each_as_it_is_alone(client: Client, storage: Sto
     assert await listed(client, order="desc") == ids[::-1]
 
 
+@pytest.fixture(scope="module")
+async def many(owner: Client, storage: Storage) -> list[str]:
+    """201 images of one user, three in each millisecond, oldest first."""
+    return await stored(owner, storage, [at // 3 for at in range(201)])
+
+
 @pytest.mark.parametrize("order", ["desc", "asc"])
-@pytest.mark.parametrize("limit", [1, 3, 7, 20, 21, 200])
-async def test_pages_hold_everything_once(client: Client, storage: Storage, limit: int, order: str) -> None:
+@pytest.mark.parametrize("limit", [7, 50, 67, 100, 200])
+async def test_pages_hold_everything_once(owner: Client, many: list[str], limit: int, order: str) -> None:
     """Also with several images in one millisecond, and with a last page that is exactly full."""
-    ids = await stored(client, storage, [at // 3 for at in range(21)])
-    gathered = [page async for page in pages(client, limit=limit, order=order)]
-    assert [one for page in gathered for one in page] == (ids if order == "asc" else ids[::-1])
-    assert len(gathered) == -(-len(ids) // limit), "a page that is not the last one is full, and no page is empty"
+    gathered = [page async for page in pages(owner, limit=limit, order=order)]
+    assert [one for page in gathered for one in page] == (many if order == "asc" else many[::-1])
+    assert len(gathered) == -(-len(many) // limit), "a page that is not the last one is full, and no page is empty"
+
+
+async def test_fifty_unless_told(owner: Client, many: list[str]) -> None:
+    """And at most two hundred."""
+    assert await listed(owner) == many[:-51:-1]
+    assert await listed(owner, limit=1) == many[-1:]
+    assert await listed(owner, limit=200) == many[:-201:-1]
 
 
 @pytest.mark.parametrize(("order", "seen"), [("desc", 0), ("asc", 1)])
@@ -99,23 +112,14 @@ async def test_images_deleted_between_pages(client: Client, storage: Storage) ->
 
 async def test_deleted_images_are_not_listed(client: Client, storage: Storage) -> None:
     """Nor do many of them hide what is behind them."""
-    ids = await stored(client, storage, range(100))
-    for gone in ids[5:95]:
-        await storage.catalog.delete(client.user, gone)
+    ids = await stored(client, storage, range(60))
+    await asyncio.gather(*(storage.catalog.delete(client.user, gone) for gone in ids[5:55]))
     assert (await client.ask("DELETE", f"/v1/images/{ids[2]}")).status == 204
-    left = [*ids[:2], *ids[3:5], *ids[95:]]
+    left = [*ids[:2], *ids[3:5], *ids[55:]]
     assert await everything(client, limit=1) == left[::-1]
     assert await everything(client, limit=4, order="asc") == left
     assert await everything(client, limit=4, content_type="image/jpeg") == left[::-1]
     assert await everything(client, status="rejected") == []
-
-
-async def test_fifty_unless_told(client: Client, storage: Storage) -> None:
-    """And at most two hundred."""
-    ids = await stored(client, storage, range(201))
-    assert await listed(client) == ids[:-51:-1]
-    assert await listed(client, limit=1) == ids[-1:]
-    assert await listed(client, limit=200) == ids[:-201:-1]
 
 
 async def test_queued_images_have_a_list_of_their_own(client: Client) -> None:

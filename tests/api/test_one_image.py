@@ -10,7 +10,7 @@ import pytest
 from service.images import Status
 from service.settings import Settings
 from service.storage import Storage
-from tests.api.aws import keys
+from tests.api.aws import Aws
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.bad_pictures import ONLY_DECODING_TELLS
 from tests.driver import Client, drain
@@ -69,7 +69,7 @@ async def test_the_same_fields_from_receipt_to_record(
 
 
 async def test_a_rejected_image_says_why(
-    client: Client, settings: Settings, storage: Storage, decoders: Decoders
+    client: Client, settings: Settings, storage: Storage, decoders: Decoders, aws: Aws
 ) -> None:
     """Its record has the same fields and the reason; its bytes are gone."""
     broken = ONLY_DECODING_TELLS["png_pixels_cut"]
@@ -82,7 +82,7 @@ async def test_a_rejected_image_says_why(
     assert rejected["reason"].keys() == {"code", "detail"}
     assert all(rejected["reason"].values())
     assert (await client.get("/v1/images?status=rejected")).json["images"] == [rejected]
-    assert [key for key in await keys(settings) if rejected["image_id"] in key] == []
+    assert await aws.keys(rejected["image_id"]) == []
 
 
 async def test_waiting_in_vain(client: Client) -> None:
@@ -146,7 +146,9 @@ async def assert_gone(client: Client, path: str) -> None:
     assert (patched.status, patched.code) == (404, "image_not_found")
 
 
-async def test_deleting_twice(client: Client, settings: Settings, storage: Storage, decoders: Decoders) -> None:
+async def test_deleting_twice(
+    client: Client, settings: Settings, storage: Storage, decoders: Decoders, aws: Aws
+) -> None:
     """An image that is ready: its bytes go, other images stay."""
     gone, stays = await uploaded(client), await uploaded(client)
     await drain(settings, storage, decoders)
@@ -156,13 +158,14 @@ async def test_deleting_twice(client: Client, settings: Settings, storage: Stora
         assert (deleted.status, deleted.body) == (204, b"")
         await assert_gone(client, gone)
     ids = {path: path.rpartition("/")[2] for path in (gone, stays)}
-    stored = await keys(settings)
-    assert [key for key in stored if ids[gone] in key] == []
-    assert len([key for key in stored if ids[stays] in key]) == 3
+    assert await aws.keys(ids[gone]) == []
+    assert len(await aws.keys(ids[stays])) == 3
     assert (await client.get(f"{stays}/content")).body == TINY_PNG.data
 
 
-async def test_deleting_while_queued(client: Client, settings: Settings, storage: Storage, decoders: Decoders) -> None:
+async def test_deleting_while_queued(
+    client: Client, settings: Settings, storage: Storage, decoders: Decoders, aws: Aws
+) -> None:
     """It never comes back, though its message is still in the queue; the next upload of the same bytes is another."""
     path = await uploaded(client)
     assert (await client.ask("DELETE", path)).status == 204
@@ -171,7 +174,7 @@ async def test_deleting_while_queued(client: Client, settings: Settings, storage
     await drain(settings, storage, decoders)
     await assert_gone(client, path)
     assert [image["links"]["self"] for image in (await client.get("/v1/images")).json["images"]] == [other]
-    assert [key for key in await keys(settings) if path.rpartition("/")[2] in key] == []
+    assert await aws.keys(path.rpartition("/")[2]) == []
     assert await storage.queue.is_empty()
 
 

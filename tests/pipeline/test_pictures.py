@@ -12,9 +12,9 @@ from PIL import Image, ImageCms, ImageOps, ImageStat
 
 from service.settings import Settings
 from service.storage import Storage
-from tests.backstage import Backstage, whole, working
+from tests.backstage import Backstage, drain, whole, working
 from tests.bad_pictures import ONLY_DECODING_TELLS, Bad
-from tests.driver import Answer, Client, client_of, drain
+from tests.driver import Answer, Client, client_of
 from tests.pictures import BLUE, PHOTOS, RED, SOUND, Picture, photo
 from worker.decoder import Decoders
 
@@ -49,7 +49,8 @@ async def gallery(settings: Settings, storage: Storage, decoders: Decoders) -> A
             async with places:
                 made.answers[picture.name] = await owner.upload(io.BytesIO(picture.data), picture.content_type)
 
-        await asyncio.gather(*map(upload, (*SOUND, *ONLY_DECODING_TELLS.values())))
+        everything: list[Picture | Bad] = [*SOUND, *ONLY_DECODING_TELLS.values()]
+        await asyncio.gather(*map(upload, everything))
         await drain(settings, storage, decoders)
         for name, answer in made.answers.items():
             if answer.status == 202:
@@ -144,7 +145,11 @@ def chunks_of(webp: bytes) -> set[bytes]:
 def average_of(thumbhash: bytes) -> tuple[float, ...]:
     """The average colour and opacity that a ThumbHash begins with (evanw.github.io/thumbhash)."""
     header = int.from_bytes(thumbhash[:3], "little")
-    lightness, yellow_blue, red_green = (header & 63) / 63, (header >> 6 & 63) / 31.5 - 1, (header >> 12 & 63) / 31.5 - 1
+    lightness, yellow_blue, red_green = (
+        (header & 63) / 63,
+        (header >> 6 & 63) / 31.5 - 1,
+        (header >> 12 & 63) / 31.5 - 1,
+    )
     blue = lightness - 2 / 3 * yellow_blue
     red = (3 * lightness - blue + red_green) / 2
     opacity = (thumbhash[5] & 15) / 15 if header >> 23 else 1.0
@@ -165,7 +170,9 @@ async def test_a_sound_picture_becomes_ready_and_its_original_stays_as_it_was(
     """Byte for byte, with the facts that the receipt has told already."""
     receipt, record = gallery.answers[picture.name].json, gallery.record(picture)
     assert (record["status"], record["reason"]) == ("ready", None)
-    told = {name for name in receipt if name not in ("status", "updated_at", "version", "placeholder", "variants", "links")}
+    told = {
+        name for name in receipt if name not in ("status", "updated_at", "version", "placeholder", "variants", "links")
+    }
     assert {name: record[name] for name in told} == {name: receipt[name] for name in told}
     original = await gallery.owner.get(record["links"]["content"])
     assert (original.status, original.headers["Content-Type"]) == (200, picture.content_type)
