@@ -64,7 +64,9 @@ class Client:
         """GET; header names with underscores for hyphens."""
         return await self.ask("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
 
-    async def upload(self, data: Any, content_type: str = "image/jpeg", path: str = "/v1/images", **headers: str) -> Answer:
+    async def upload(
+        self, data: Any, content_type: str = "image/jpeg", path: str = "/v1/images", **headers: str
+    ) -> Answer:
         """POST a raw body."""
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         return await self.ask("POST", path, data=data, headers={"Content-Type": content_type, **named})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
@@ -25,18 +26,19 @@ def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
     app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
-    routes = [
-        web.post("/v1/images", post_image),
-        web.get("/v1/images", list_images),
-        web.get("/v1/images/{image_id}", get_image),
-        web.patch("/v1/images/{image_id}", patch_image),
-        web.delete("/v1/images/{image_id}", delete_image),
-        web.get("/v1/images/{image_id}/content", get_content),
-        web.get("/healthz", healthz),
-        web.get("/readyz", readyz),
-    ]
-    for route in routes:
-        app.router.add_route(route.method, route.path, route.handler, expect_handler=_not_yet)
+    later: Any = {"expect_handler": _not_yet}
+    app.add_routes(
+        [
+            web.post("/v1/images", post_image, **later),
+            web.get("/v1/images", list_images, **later),
+            web.get("/v1/images/{image_id}", get_image, **later),
+            web.patch("/v1/images/{image_id}", patch_image, **later),
+            web.delete("/v1/images/{image_id}", delete_image, **later),
+            web.get("/v1/images/{image_id}/content", get_content, **later),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+        ]
+    )
     app.cleanup_ctx.append(_storage)
     app.on_response_prepare.append(_finish_headers)
     return app

@@ -51,13 +51,32 @@ class Connection(web.RequestHandler):
         self.close()
         return True
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone, and with it the reason to read the rest of a refused body."""
+        super().connection_lost(exc)
+        if self._body is not None and not self._body.is_eof():
+            # Later, as a handler may be about to start, for which this must not look like the end of a whole body.
+            self._loop.call_soon(self._end_late, self._body, ConnectionResetError("Connection lost"))
+
     def _end_body(self, code: str, detail: str) -> bool:
         """Let whoever reads the body know that it never becomes whole; false when it already is."""
-        if self._body is None or self._body.is_eof():
+        body = self._body
+        if body is None or body.is_eof():
             return False
-        self._body.set_exception(Refused(code, detail))
-        self._body.feed_eof()
+        if self._messages or self._request_in_progress:
+            body.set_exception(Refused(code, detail))
+            body.feed_eof()
+        else:
+            # Its handler is about to start; or it was refused, and aiohttp reads the rest, which knows no `Refused`.
+            self._loop.call_soon(self._end_late, body, Refused(code, detail))
         return True
+
+    def _end_late(self, body: StreamReader, error: Exception) -> None:
+        if body.is_eof():
+            return
+        if self._request_in_progress:
+            body.set_exception(error)
+        body.feed_eof()
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

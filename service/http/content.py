@@ -26,10 +26,10 @@ async def get_content(request: web.Request) -> web.StreamResponse:
     if name != ORIGINAL and name not in VARIANTS:
         raise InvalidRequest("invalid_parameter", f"`variant` is one of {', '.join((ORIGINAL, *sorted(VARIANTS)))}.")
     redirect = request.query.get("redirect", "0")
-    if redirect not in ("0", "1"):
+    if redirect not in ("0", "false", "1", "true"):
         raise InvalidRequest("invalid_parameter", "`redirect` is 1 or 0.")
     record = await ready_record(request, user_id, image_id)
-    if redirect == "1":
+    if redirect in ("1", "true"):
         seconds = request.app[SETTINGS].presign_seconds
         url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)
         return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})

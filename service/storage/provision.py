@@ -145,7 +145,9 @@ async def _table(dynamodb: Any, settings: Settings) -> None:
     types = {one["AttributeName"]: one["AttributeType"] for one in there["AttributeDefinitions"]}
     keys = {(key["AttributeName"], key["KeyType"], types[key["AttributeName"]]) for key in there["KeySchema"]}
     if keys != {(name, kind, "S") for name, kind in KEYS}:
-        raise SettingsError(f"Table {table} exists with other keys than the strings user_id (HASH), image_id (RANGE).")
+        raise SettingsError(
+            f"Table {table} exists with other keys than user_id (HASH) and image_id (RANGE), both strings."
+        )
     described = await dynamodb.describe_time_to_live(TableName=table)
     if described["TimeToLiveDescription"].get("TimeToLiveStatus", "DISABLED") == "DISABLED":
         await dynamodb.update_time_to_live(
