@@ -32,8 +32,9 @@ $(LOCAL_AWS_READY): tests/local-aws.txt
 run: setup
 	@LOCAL_AWS=$(LOCAL_AWS) exec $(BIN)/python -m service.cli dev
 
+# A file of tests goes to one of four processes, each with a local AWS of its own: most of the time is spent waiting.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 check: setup
 	$(BIN)/python -m ruff check .

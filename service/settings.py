@@ -205,7 +205,7 @@ class Settings:
     )
     decoder_memory: int = _setting(
         "DECODER_MEMORY_BYTES",
-        1024 * MIB,
+        2048 * MIB,
         _between(128 * MIB, 64 * 1024 * MIB),
         "address space of a decoder process",
     )

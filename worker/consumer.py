@@ -48,6 +48,7 @@ class Consumer:
                 await asyncio.wait({polling, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 stopped.cancel()
+                self._stop.set()
                 # The long poll under way must not be cut off: SQS may be handing out messages to it already.
                 await asyncio.gather(self._drain(), polling)
 

@@ -115,7 +115,7 @@ async def test_waiting_for_nothing(client: Client) -> None:
     [
         "1",
         "thumb",
-        str(uuid.uuid4()),
+        "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",  # version 4
         str(uuid.UUID(int=0)),
         "019B76DA-B3B8-776F-AF78-0F0A0C21D27B",
         "019b76dab3b8776faf780f0a0c21d27b",
