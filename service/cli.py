@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,6 +74,7 @@ def _run(main: Any, **overrides: Any) -> None:
     try:
         settings = Settings.from_env(**overrides)
         _log(settings)
+        _allow_files()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             coroutine: Coroutine[Any, Any, None] = main(settings)
             runner.run(coroutine)
@@ -80,6 +82,17 @@ def _run(main: Any, **overrides: Any) -> None:
         detail = error.detail if isinstance(error, ServiceError) else str(error)
         typer.echo(f"cloud-images: {detail}", err=True)
         raise typer.Exit(2) from None
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets this process have: each connection is one, each spooled upload another."""
+    if sys.platform != "win32":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # Some systems name a limit here that they then refuse.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop_factory() -> Any:

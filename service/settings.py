@@ -165,7 +165,7 @@ class Settings:
         "PREFER_WAIT_SECONDS", 30.0, _between(0, 300, float), "the longest wait that `Prefer: wait` gets"
     )
     idempotency_seconds: int = _setting(
-        "IDEMPOTENCY_SECONDS", 86_400, _between(1, 30 * 86_400), "how long an `Idempotency-Key` is remembered"
+        "IDEMPOTENCY_SECONDS", 86_400, _between(1, 14 * 86_400), "how long an `Idempotency-Key` is remembered"
     )
     presign_seconds: int = _setting(
         "PRESIGN_SECONDS", 300, _between(1, 604_800), "how long a presigned URL can be used"

@@ -34,7 +34,9 @@ class Consumer:
         self._decoders = decoders
         self._stop = stop
         self._held: dict[asyncio.Task[None], Delivery] = {}
-        self._max_deliveries: int | None = None
+        self._extended: set[Delivery] = set()
+        self._hiding = asyncio.Lock()
+        self._redrive: int | None = None
 
     async def run(self, *, burst: bool = False) -> None:
         """Work until `stop` is set, or with `burst` until the queue is empty; then finish what is under way.
@@ -54,6 +56,7 @@ class Consumer:
 
     async def _keep_polling(self, burst: bool) -> None:
         while not self._stop.is_set():
+            self._show_life()
             try:
                 if await self._poll(burst):
                     return
@@ -67,8 +70,10 @@ class Consumer:
         if not free:
             await asyncio.wait(self._held, timeout=PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return False
-        if self._max_deliveries is None:
-            self._max_deliveries = await self._storage.queue.max_deliveries() or self._settings.max_deliveries
+        if self._redrive is None:
+            self._redrive = await self._storage.queue.max_deliveries() or 0
+            if not self._redrive:
+                log.warning("the queue has no redrive policy: what fails comes again for ever; see `provision`")
         longest = self._settings.poll_seconds
         deliveries = await self._storage.queue.receive(free, min(longest, BURST_WAIT_SECONDS) if burst else longest)
         if self._stop.is_set():
@@ -78,8 +83,12 @@ class Consumer:
         for delivery in deliveries:
             task = asyncio.create_task(self._handle(delivery))
             self._held[task] = delivery
-            task.add_done_callback(self._held.pop)
+            self._extended.add(delivery)
+            task.add_done_callback(self._release)
         return burst and not self._held and await self._storage.queue.is_empty()
+
+    def _release(self, task: asyncio.Task[None]) -> None:
+        self._extended.discard(self._held.pop(task))
 
     async def _handle(self, delivery: Delivery) -> None:
         """Process one delivery to its end; whatever happens, its message is deleted or comes again."""
@@ -116,13 +125,33 @@ class Consumer:
         name = receipt.image_id if receipt else "undecodable"
         log.warning("image %s: delivery %d did not work: %s", name, delivery.count, outcome.reason.detail)
         if outcome.outage and self._stop.is_set():
-            await self._storage.queue.hide([delivery], 0)
+            await self._give_back([delivery], 0)
             return
-        last = self._max_deliveries is not None and delivery.count >= self._max_deliveries
+        if receipt and delivery.count >= (self._redrive or self._settings.max_deliveries):
+            await self._fail(receipt, outcome.reason)
+        # At once after the last time: only then does SQS move the message to the dead letters.
+        last = self._redrive and delivery.count >= self._redrive
         seconds = min(self._settings.retry_seconds * 2 ** (delivery.count - 1), LONGEST_RETRY_SECONDS)
-        if last and receipt:
-            await fail(receipt, self._storage, outcome.reason)
-        await self._storage.queue.hide([delivery], 0 if last else seconds)
+        await self._give_back([delivery], 0 if last else seconds)
+
+    async def _fail(self, receipt: Receipt, reason: Reason) -> None:
+        """Write the record of a failure; nobody does it later, so it holds the message while the catalog is away."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + OUTAGE_SECONDS, PAUSE_SECONDS
+        while True:
+            try:
+                return await fail(receipt, self._storage, reason)
+            except ServiceError:
+                if self._stop.is_set() or loop.time() > end:
+                    raise
+            await self._pause(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _give_back(self, deliveries: list[Delivery], seconds: int) -> None:
+        """Let messages come again after so many seconds; a heartbeat under way must not hide them after that."""
+        async with self._hiding:
+            self._extended.difference_update(deliveries)
+            await self._storage.queue.hide(deliveries, seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -130,7 +159,7 @@ class Consumer:
 
     @asynccontextmanager
     async def _heartbeat(self) -> AsyncIterator[None]:
-        """Keeps the messages under way hidden from other workers, and the health check's file fresh."""
+        """Keeps the messages under way hidden from other workers."""
         task = asyncio.create_task(self._beat())
         try:
             yield
@@ -140,15 +169,21 @@ class Consumer:
                 await task
 
     async def _beat(self) -> None:
-        visibility, file = self._settings.visibility_seconds, self._settings.worker_heartbeat_file
+        visibility = self._settings.visibility_seconds
         while True:
-            if file:
-                pathlib.Path(file).touch()
             try:
-                await self._storage.queue.hide(list(self._held.values()), visibility)
+                async with self._hiding:
+                    await self._storage.queue.hide(list(self._extended), visibility)
             except ServiceError as error:
                 log.warning("cannot extend the messages under way: %s", error)
             await asyncio.sleep(min(visibility / 3, HEARTBEAT_SECONDS))
+
+    def _show_life(self) -> None:
+        if file := self._settings.worker_heartbeat_file:
+            try:
+                pathlib.Path(file).touch()
+            except OSError as error:
+                log.warning("cannot touch %s: %s", file, error)
 
     async def _drain(self) -> None:
         """Finish what is under way within the deadline, and give the rest back."""
@@ -163,4 +198,4 @@ class Consumer:
             await asyncio.wait(late)
             log.warning("gave %d uploads back", len(late))
             with suppress(ServiceError):
-                await self._storage.queue.hide([held[task] for task in late], 0)
+                await self._give_back([held[task] for task in late], 0)

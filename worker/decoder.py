@@ -20,6 +20,7 @@ from worker.protocol import frame, header_length, read_header
 log = logging.getLogger(__name__)
 
 START_SECONDS = 30
+END_SECONDS = 1
 
 
 class DecoderDied(Exception):
@@ -29,6 +30,10 @@ class DecoderDied(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+class DecoderUnavailable(Exception):
+    """No process could be started, which says nothing about the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Decoders:
 
         :param pixels: how many it says it has; an image is not rejected when memory for them was short.
         :raises DecoderDied: the process did not survive it or took too long.
+        :raises DecoderUnavailable: there is no process to do it.
         """
         process = await self._slots.get()
         alive: Process | None = None
@@ -93,14 +99,18 @@ class Decoders:
         # No credentials and no home; only where Python finds its modules.
         environment = {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
         memory = str(self._settings.decoder_memory)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker.decoder_child", memory, stdin=PIPE, stdout=PIPE, env=environment
-        )
+        process: Process | None = None
         try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "worker.decoder_child", memory, stdin=PIPE, stdout=PIPE, env=environment
+            )
             async with asyncio.timeout(START_SECONDS):
                 await _read(process)
-        except BaseException:
-            await _end(process)
+        except BaseException as error:
+            if process is not None:
+                await _end(process)
+            if isinstance(error, (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError)):
+                raise DecoderUnavailable(f"No decoder could be started: {error!r}") from error
             raise
         return process
 
@@ -114,8 +124,10 @@ class Decoders:
                 header, blobs = await _read(process)
         except TimeoutError:
             raise DecoderDied("decode_timeout", f"The image took more than {seconds:g} seconds to decode.") from None
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
-            await process.wait()
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError, KeyError, TypeError):
+            # One that talks nonsense may live on; `decode` ends it.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), END_SECONDS)
             raise DecoderDied(
                 "decoder_crashed", f"The decoder ended with {process.returncode} at this image."
             ) from None

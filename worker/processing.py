@@ -11,7 +11,7 @@ from service.images import Reason, Receipt, Record, Status, Variant
 from service.storage import Storage
 from service.storage.catalog import Deleted
 from service.storage.objects import ORIGINAL, VARIANT_TYPE
-from worker.decoder import DecoderDied, Decoders, NotSound, Sound
+from worker.decoder import DecoderDied, Decoders, DecoderUnavailable, NotSound, Sound
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Done:
 class Retry:
     """It did not work this time; `reason` becomes the record's if no further try follows.
 
-    `outage` tells that AWS did not answer, which says nothing about this upload.
+    `outage` tells that AWS did not answer or no decoder could be started, which says nothing about this upload.
     """
 
     reason: Reason
@@ -40,6 +40,9 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
         content = await storage.objects.get_staged(receipt)
         if content is None:
             # Processed by an earlier delivery, deleted by its owner, or never acknowledged.
+            if isinstance(await storage.catalog.get(receipt.user_id, receipt.image_id), Deleted):
+                # The earlier one may have stored bytes after they had been deleted, and not got to removing them.
+                await storage.objects.delete_image(receipt.user_id, receipt.image_id)
             return Done(None)
         if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
@@ -49,6 +52,8 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
         return await _store(receipt, storage, content, decoded)
     except DecoderDied as error:
         return Retry(Reason(code=error.code, detail=error.detail))
+    except DecoderUnavailable as error:
+        return Retry(Reason(code="internal_error", detail=str(error)), outage=True)
     except ServiceError as error:
         return Retry(Reason(code=error.code, detail=error.detail), outage=True)
 

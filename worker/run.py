@@ -7,6 +7,7 @@ import signal
 from service.settings import Settings
 from service.storage import open_storage
 from service.storage.objects import VARIANTS
+from worker import cage
 from worker.consumer import Consumer
 from worker.decoder import open_decoders
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 async def work(settings: Settings, *, burst: bool = False) -> None:
     """Work until SIGTERM or SIGINT, or with `burst` until the queue is empty."""
+    cage.hide_from_children()
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)

@@ -45,10 +45,11 @@ class Connection(web.RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client sends no more: it still gets the answers to what it has sent."""
-        if self.idle or self._body is None:
+        if self.idle:
             return None
         self._end_body("incomplete_body", "The body ended before the length that was declared for it.")
-        self.close()
+        if len(self._messages) + self._request_in_progress <= 1:
+            self.close()
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -4,12 +4,17 @@ A thousand slow uploads cost disk, not memory; a normal day never touches the di
 system removes them with the process, however it ends.
 """
 
+import logging
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import aiofiles.tempfile
+
+from service.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 WRITE_BYTES = 256 * 1024
 """Bytes that are collected for one write to disk: each write is a hop to a thread."""
@@ -61,7 +66,8 @@ class Spooled:
             return
         self._unwritten += len(chunk)
         if self._file is None:
-            self._file = await aiofiles.tempfile.TemporaryFile(dir=self._spool.folder)
+            with _disk():
+                self._file = await aiofiles.tempfile.TemporaryFile(dir=self._spool.folder)
             await self._flush()
         elif self._unwritten >= WRITE_BYTES:
             await self._flush()
@@ -70,7 +76,8 @@ class Spooled:
         written = b"".join(self._chunks)
         self._chunks.clear()
         self._unwritten = 0
-        await self._file.write(written)
+        with _disk():
+            await self._file.write(written)
         self._give_back()
 
     def _give_back(self) -> None:
@@ -82,8 +89,9 @@ class Spooled:
         if self._file is None:
             return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         await self._flush()
-        await self._file.seek(0)
-        content: bytes = await self._file.read()
+        with _disk():
+            await self._file.seek(0)
+            content: bytes = await self._file.read()
         return content
 
     async def close(self) -> None:
@@ -91,4 +99,14 @@ class Spooled:
         self._chunks.clear()
         self._give_back()
         if self._file is not None:
-            await self._file.close()
+            with suppress(OSError):
+                await self._file.close()
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.error("cannot spool an upload: %s", error)
+        raise Unavailable("spool_unavailable", "The service has no room for this upload now.") from error

@@ -29,6 +29,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """The parts, ready to use; leaving the context waits for what is under way. Makes no call to AWS by itself."""
     async with clients(settings, "sqs", "dynamodb") as (sqs, dynamodb):
         objects = Objects(object_store(settings), object_store(settings, settings.public_endpoint_s3))
+        await objects.warm_up()
         queue = Queue(sqs, settings)
         staging = Staging(objects, queue)
         storage = Storage(

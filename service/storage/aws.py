@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AWAY = (ClientError, BotoCoreError, obstore.exceptions.BaseError, TimeoutError, OSError)
 CONNECT_SECONDS = 2
 CALL_SECONDS = 10
 """How long one call may take, retries included; a client that waits for its answer has no use for more."""
@@ -94,7 +95,10 @@ def translated(service: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ClientError, BotoCoreError, obstore.exceptions.BaseError, TimeoutError, OSError) as error:
+    except BaseException as error:
+        # A panic inside of obstore (no more file descriptors, say) is not an `Exception`, and its class has no address.
+        if not isinstance(error, AWAY) and type(error).__name__ != "PanicException":
+            raise
         reason = str(error).partition("\n")[0] or type(error).__name__
         log.warning("%s does not answer as it should: %s", service, reason)
         raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error

@@ -10,6 +10,8 @@ Entry = TypeVar("Entry")
 BATCH = 10
 """Most entries of one SQS request."""
 REQUESTS_AT_ONCE = 4
+PATIENCE_SECONDS = 1.0
+"""How long an entry waits for the request before it, which may be one that hangs."""
 
 
 class Batches(Generic[Entry]):
@@ -28,15 +30,19 @@ class Batches(Generic[Entry]):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
         self._request_more()
+        impatient = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._request_more, 1)
         try:
             await done
         except asyncio.CancelledError:
             self._waiting = [waiting for waiting in self._waiting if waiting[1] is not done]
             raise
+        finally:
+            impatient.cancel()
 
-    def _request_more(self) -> None:
+    def _request_more(self, enough: int = BATCH) -> None:
+        """Begin another request when none is under way, or when `enough` entries are waiting for one."""
         while self._waiting and (
-            not self._requests or (len(self._waiting) >= BATCH and len(self._requests) < REQUESTS_AT_ONCE)
+            not self._requests or (len(self._waiting) >= enough and len(self._requests) < REQUESTS_AT_ONCE)
         ):
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             task = asyncio.create_task(self._request(batch))

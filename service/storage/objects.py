@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -149,6 +150,14 @@ class Objects:
         key = image_key(user_id, image_id, name)
         with translated("s3"):
             return await obstore.sign_async(self._public, "GET", key, timedelta(seconds=seconds))
+
+    async def warm_up(self) -> None:
+        """Let obstore start its threads, without a call to S3.
+
+        If it first tried when file descriptors are short, it would fail then and at every later call.
+        """
+        with suppress(Unavailable):
+            await self.presigned_url("-", "-", ORIGINAL, 1)
 
     async def check(self) -> None:
         """Whether the bucket answers.

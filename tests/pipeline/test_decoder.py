@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -127,6 +128,36 @@ async def test_a_hanging_process_is_given_up(settings: Settings) -> None:
             with pytest.raises(DecoderDied):
                 await decoders.decode(*slow())
             await ended(pid)
+
+
+GARBLER = """
+import sys, time
+sys.path[:0] = {path!r}
+from worker.protocol import frame
+out = sys.stdout.buffer
+out.write(frame({{"ready": True}})); out.flush()
+sys.stdin.buffer.read(100)
+{misdeed}
+time.sleep(600)
+"""
+MISDEEDS = {"garbage": "out.write(b'x' * 100); out.flush()", "closed": "import os; os.close(1)"}
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+async def test_a_process_that_answers_nonsense_and_lives_on_is_given_up(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misdeed: str
+) -> None:
+    """As one may that an image has got into its power; it must not hold its slot for ever."""
+    program = tmp_path / "python"
+    program.write_text(f"#!{sys.executable}" + GARBLER.format(path=sys.path, misdeed=MISDEEDS[misdeed]))
+    program.chmod(0o700)
+    async with open_decoders(replace(settings, decoders=1, decode_seconds=1), VARIANTS) as decoders:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", str(program))
+            async with asyncio.timeout(5):
+                with pytest.raises(DecoderDied):
+                    await decoders.decode(*small())
+        assert isinstance(await decoders.decode(*small()), Sound)
 
 
 async def test_a_decode_that_nobody_waits_for_any_more_ends(two: Decoders) -> None:
