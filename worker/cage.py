@@ -36,14 +36,14 @@ def allow_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (end, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def spared(needed: int) -> bool:
-    """Whether this process still had `needed` bytes of address space to spare where it used most; true if unknown."""
+def room() -> int:
+    """Bytes of address space that this process may still take; very many if the system does not tell."""
     try:
-        status = Path("/proc/self/status").read_text()
-        peak = int(status.partition("VmPeak:")[2].split()[0]) * 1024
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except (OSError, IndexError):
-        return True
-    return resource.getrlimit(resource.RLIMIT_AS)[0] - peak >= needed
+        used = 0
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit - used
 
 
 def _limit(what: int, most: int) -> None:

@@ -52,7 +52,9 @@ class Consumer:
                 stopped.cancel()
                 self._stop.set()
                 # The long poll under way must not be cut off: SQS may be handing out messages to it already.
-                await asyncio.gather(self._drain(), polling)
+                _, failed = await asyncio.gather(self._drain(), polling, return_exceptions=True)
+            if failed:
+                raise failed
 
     async def _keep_polling(self, burst: bool) -> None:
         while not self._stop.is_set():

@@ -10,8 +10,8 @@ from worker import cage
 from worker.picture import Bounds, NotSound, derive
 from worker.protocol import frame, header_length, read_header
 
-BYTES_OF_A_PIXEL = 24
-"""The most that any of the decoders needs for a pixel of its picture, and then some."""
+BYTES_OF_A_PIXEL = 18
+"""What the hungriest decoder takes for a pixel, measured over all formats at 49 megapixels: WebP with alpha."""
 
 
 def main() -> None:
@@ -36,12 +36,13 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
 
 
 def _answer(data: bytes, header: dict[str, Any]) -> bytes:
+    room = cage.room()
     try:
         bounds = Bounds(**header["bounds"])
         derived = derive(data, str(header["content_type"]), bounds)
     except NotSound as error:
         # Most decoders do not say that it was memory that they lacked, and an image must not be rejected for that.
-        if not cage.spared(max(error.pixels, header["pixels"]) * BYTES_OF_A_PIXEL):
+        if room < max(error.pixels, header["pixels"]) * BYTES_OF_A_PIXEL:
             return frame({"verdict": "out_of_memory"})
         return frame({"verdict": "not_sound", "code": error.code, "detail": error.detail})
     except MemoryError:

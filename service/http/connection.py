@@ -16,7 +16,7 @@ SERVER = "cloud-images"
 class Connection(web.RequestHandler):
     """Answers also when the body ends early or its framing breaks, where aiohttp closes or goes on waiting."""
 
-    __slots__ = ("_body",)
+    __slots__ = ("_body", "_ended")
 
     _body: StreamReader | None
     """The body of the newest request; only that one can still be incomplete."""
@@ -24,6 +24,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         self._body = None
+        self._ended = False
         super().connection_made(transport)
 
     @property
@@ -48,9 +49,16 @@ class Connection(web.RequestHandler):
         if self.idle:
             return None
         self._end_body("incomplete_body", "The body ended before the length that was declared for it.")
-        if len(self._messages) + self._request_in_progress <= 1:
-            self.close()
+        self._ended = True
         return True
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; the last one to a client that sends no more ends the connection."""
+        if self._ended and not self._messages:
+            self.close()
+        return await super().finish_response(request, resp, start_time)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone, and with it the reason to read the rest of a refused body."""

@@ -43,7 +43,7 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         # Longer than the longest long poll; every other call has the shorter limit of `calling`.
         read_timeout=30,
         max_pool_connections=CONNECTIONS,
-        retries={"mode": "standard", "max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": 3},
         # Servers that only resemble S3 do not know the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
