@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from dataclasses import replace
@@ -148,8 +149,10 @@ async def test_a_process_that_answers_nonsense_and_lives_on_is_given_up(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misdeed: str
 ) -> None:
     """As one may that an image has got into its power; it must not hold its slot for ever."""
-    program = tmp_path / "python"
-    program.write_text(f"#!{sys.executable}" + GARBLER.format(path=sys.path, misdeed=MISDEEDS[misdeed]))
+    garbler, program = tmp_path / "garbler.py", tmp_path / "python"
+    garbler.write_text(GARBLER.format(path=sys.path, misdeed=MISDEEDS[misdeed]))
+    # By way of a shell: a path with a space in it cannot stand behind "#!".
+    program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(garbler))}\n")
     program.chmod(0o700)
     async with open_decoders(replace(settings, decoders=1, decode_seconds=1), VARIANTS) as decoders:
         with monkeypatch.context() as patch:
