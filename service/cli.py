@@ -80,6 +80,9 @@ def _run(main: Any, **overrides: Any) -> None:
             runner.run(coroutine)
     except (SettingsError, ServiceError) as error:
         detail = error.detail if isinstance(error, ServiceError) else str(error)
+        if isinstance(error, ServiceError) and error.__cause__:
+            # Clients are not told what is wrong with AWS; whoever runs the command has to know.
+            detail += " " + str(error.__cause__).partition("\n")[0]
         typer.echo(f"cloud-images: {detail}", err=True)
         raise typer.Exit(2) from None
 
