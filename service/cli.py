@@ -1,7 +1,6 @@
 """The command line `cloud-images`."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service import logs
 from service.errors import ServiceError, SettingsError
 from service.settings import Settings
 
@@ -73,7 +73,7 @@ def _run(main: Any, **overrides: Any) -> None:
     """Run `main(settings)` to its end; what the user can mend becomes one clear line and exit code 2."""
     try:
         settings = Settings.from_env(**overrides)
-        _log(settings)
+        logs.set_up(settings)
         _allow_files()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             coroutine: Coroutine[Any, Any, None] = main(settings)
@@ -104,15 +104,6 @@ def _loop_factory() -> Any:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def _log(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # They tell at each start where the credentials came from, and every retry.
-    for name in ("aiobotocore", "botocore"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
 
 
 def main() -> None:

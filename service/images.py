@@ -38,19 +38,20 @@ class UndecodableMessage(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Everything known of an accepted upload; it travels to the worker as the message.
+    """Everything known of an upload; once accepted, it travels to the worker as the message.
 
-    `width` and `height` are pixels as encoded (before EXIF orientation), `sha256` is of the bytes, in hex.
+    `width` and `height` are pixels as encoded (before EXIF orientation), `sha256` is of the bytes, in hex. They are
+    empty or 0 while nobody has looked at the bytes, as of a direct upload.
     """
 
     user_id: str
     image_id: str
     content_type: str
     size: int
-    sha256: str
-    width: int
-    height: int
-    frames: int
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    frames: int = 0
     filename: str | None = None
     title: str | None = None
     tags: tuple[str, ...] = ()

@@ -76,6 +76,13 @@ def _folder(value: str) -> str:
     return value
 
 
+def _path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError
+    return value
+
+
+_path.__doc__ = "a path as in /photos"
 _url.__doc__ = "a URL as in http://localhost:4566"
 _region.__doc__ = "a region as in us-east-1"
 _folder.__doc__ = "a folder that can be written to"
@@ -143,6 +150,19 @@ class Settings:
         _flag,
         "1: trust `X-User-Id` on a public address too, behind a gateway that sets it",
     )
+    user_claim: str = _setting(
+        "USER_CLAIM", "sub", _text, "on Lambda: which claim of the gateway's authorizer is the user's id"
+    )
+    base_path: str = _setting(
+        "BASE_PATH", "", _path, "on Lambda: what a custom domain maps this API under, as in `/photos`"
+    )
+    direct_upload_from: int | None = _setting(
+        "DIRECT_UPLOAD_FROM",
+        None,
+        _between(1, MIB * 1024),
+        "bytes from which on images cannot pass what stands before the service: they go straight to and from S3; "
+        "on Lambda 4600000",
+    )
     keep_alive_seconds: float = _setting(
         "KEEP_ALIVE_SECONDS",
         75.0,
@@ -168,7 +188,7 @@ class Settings:
         "IDEMPOTENCY_SECONDS", 86_400, _between(1, 14 * 86_400), "how long an `Idempotency-Key` is remembered"
     )
     presign_seconds: int = _setting(
-        "PRESIGN_SECONDS", 300, _between(1, 604_800), "how long a presigned URL can be used"
+        "PRESIGN_SECONDS", 300, _between(1, 604_800), "how long a presigned URL, or a direct upload's form, can be used"
     )
 
     # What counts as sane, and what it may cost.

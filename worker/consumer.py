@@ -7,22 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from service.errors import ServiceError
-from service.images import Reason, Receipt, UndecodableMessage
 from service.settings import Settings
 from service.storage import Storage
 from service.storage.queue import Delivery
 from worker.decoder import Decoders
-from worker.processing import Done, Retry, fail, process
+from worker.deliveries import Deliveries
 
 log = logging.getLogger(__name__)
 
 BURST_WAIT_SECONDS = 1
 PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-LONGEST_RETRY_SECONDS = 900
 HEARTBEAT_SECONDS = 10.0
-OUTAGE_SECONDS = 600.0
-"""How long an upload is held and tried again while AWS does not answer, so that an outage makes no dead letters."""
 
 
 class Consumer:
@@ -31,12 +26,11 @@ class Consumer:
     def __init__(self, settings: Settings, storage: Storage, decoders: Decoders, stop: asyncio.Event) -> None:
         self._settings = settings
         self._storage = storage
-        self._decoders = decoders
+        self._deliveries = Deliveries(settings, storage, decoders, stop)
         self._stop = stop
         self._held: dict[asyncio.Task[None], Delivery] = {}
         self._extended: set[Delivery] = set()
         self._hiding = asyncio.Lock()
-        self._redrive: int | None = None
 
     async def run(self, *, burst: bool = False) -> None:
         """Work until `stop` is set, or with `burst` until the queue is empty; then finish what is under way.
@@ -72,10 +66,6 @@ class Consumer:
         if not free:
             await asyncio.wait(self._held, timeout=PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return False
-        if self._redrive is None:
-            self._redrive = await self._storage.queue.max_deliveries() or 0
-            if not self._redrive:
-                log.warning("the queue has no redrive policy: what fails comes again for ever; see `provision`")
         longest = self._settings.poll_seconds
         deliveries = await self._storage.queue.receive(free, min(longest, BURST_WAIT_SECONDS) if burst else longest)
         if self._stop.is_set():
@@ -93,61 +83,15 @@ class Consumer:
         self._extended.discard(self._held.pop(task))
 
     async def _handle(self, delivery: Delivery) -> None:
-        """Process one delivery to its end; whatever happens, its message is deleted or comes again."""
-        receipt: Receipt | None = None
+        """Take one delivery to its end; whatever happens, its message is deleted or comes again."""
         try:
-            receipt = Receipt.from_message(delivery.body)
-            outcome = await self._process(receipt)
-        except UndecodableMessage as error:
-            outcome = Retry(Reason(code="undecodable_message", detail=str(error)))
-        except Exception:
-            log.exception("processing failed in a way that nobody foresaw")
-            outcome = Retry(Reason(code="internal_error", detail="The worker failed at this image."))
-        try:
-            if isinstance(outcome, Done):
-                log.info("image %s: %s", receipt and receipt.image_id, outcome.status or "nothing left to do")
+            seconds = await self._deliveries.handle(delivery)
+            if seconds is None:
                 await self._storage.queue.delete(delivery)
             else:
-                await self._retry(delivery, receipt, outcome)
+                await self._give_back([delivery], seconds)
         except ServiceError as error:
             log.warning("a message comes again: %s", error)
-
-    async def _process(self, receipt: Receipt) -> Done | Retry:
-        loop = asyncio.get_running_loop()
-        end, pause = loop.time() + OUTAGE_SECONDS, PAUSE_SECONDS
-        while True:
-            outcome = await process(receipt, self._storage, self._decoders)
-            if isinstance(outcome, Done) or not outcome.outage or self._stop.is_set() or loop.time() > end:
-                return outcome
-            await self._pause(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    async def _retry(self, delivery: Delivery, receipt: Receipt | None, outcome: Retry) -> None:
-        """Let the message come again, later each time; at last it becomes a dead letter, and the record says so."""
-        name = receipt.image_id if receipt else "undecodable"
-        log.warning("image %s: delivery %d did not work: %s", name, delivery.count, outcome.reason.detail)
-        if outcome.outage and self._stop.is_set():
-            await self._give_back([delivery], 0)
-            return
-        if receipt and delivery.count >= (self._redrive or self._settings.max_deliveries):
-            await self._fail(receipt, outcome.reason)
-        # At once after the last time: only then does SQS move the message to the dead letters.
-        last = self._redrive and delivery.count >= self._redrive
-        seconds = min(self._settings.retry_seconds * 2 ** (delivery.count - 1), LONGEST_RETRY_SECONDS)
-        await self._give_back([delivery], 0 if last else seconds)
-
-    async def _fail(self, receipt: Receipt, reason: Reason) -> None:
-        """Write the record of a failure; nobody does it later, so it holds the message while the catalog is away."""
-        loop = asyncio.get_running_loop()
-        end, pause = loop.time() + OUTAGE_SECONDS, PAUSE_SECONDS
-        while True:
-            try:
-                return await fail(receipt, self._storage, reason)
-            except ServiceError:
-                if self._stop.is_set() or loop.time() > end:
-                    raise
-            await self._pause(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _give_back(self, deliveries: list[Delivery], seconds: int) -> None:
         """Let messages come again after so many seconds; a heartbeat under way must not hide them after that."""

@@ -48,7 +48,7 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
         decoded = await decoders.decode(content, receipt.content_type, receipt.width * receipt.height)
         if isinstance(decoded, NotSound):
-            return await _reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
+            return await reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
         return await _store(receipt, storage, content, decoded)
     except DecoderDied as error:
         return Retry(Reason(code=error.code, detail=error.detail))
@@ -80,7 +80,11 @@ async def _store(receipt: Receipt, storage: Storage, content: bytes, sound: Soun
     return await _settle(record, storage)
 
 
-async def _reject(receipt: Receipt, storage: Storage, reason: Reason) -> Done:
+async def reject(receipt: Receipt, storage: Storage, reason: Reason) -> Done:
+    """Let the record say that the upload is no sound image, and remove its bytes, unless it has a record already.
+
+    :raises Unavailable: a part of AWS does not answer.
+    """
     return await _settle(_record(receipt, Status.REJECTED, reason=reason), storage)
 
 

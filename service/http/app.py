@@ -9,6 +9,7 @@ from aiohttp import web
 from service.http.body import known_expectations
 from service.http.connection import SERVER
 from service.http.content import get_content
+from service.http.direct_uploads import post_upload
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.operations import healthz, readyz
@@ -35,6 +36,7 @@ def make_app(settings: Settings) -> web.Application:
             web.patch("/v1/images/{image_id}", patch_image, **later),
             web.delete("/v1/images/{image_id}", delete_image, **later),
             web.get("/v1/images/{image_id}/content", get_content, **later),
+            web.post("/v1/uploads", post_upload, **later),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
         ]

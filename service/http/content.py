@@ -30,10 +30,15 @@ async def get_content(request: web.Request) -> web.StreamResponse:
         raise InvalidRequest("invalid_parameter", "`redirect` is 1 or 0.")
     record = await ready_record(request, user_id, image_id)
     if redirect in ("1", "true"):
-        seconds = request.app[SETTINGS].presign_seconds
-        url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)
-        return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+        return await _elsewhere(request, record, name)
     return await _send(request, record, name)
+
+
+async def _elsewhere(request: web.Request, record: Record, name: str) -> web.Response:
+    seconds = request.app[SETTINGS].presign_seconds
+    user_id, image_id = record.receipt.user_id, record.receipt.image_id
+    url = await request.app[STORAGE].objects.presigned_url(user_id, image_id, name, seconds)
+    return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 async def _send(request: web.Request, record: Record, name: str) -> web.StreamResponse:
@@ -54,6 +59,9 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
     # RFC 9110, section 14.2: ranges are of GET only.
     span = _span(request, tag, size) if request.method == "GET" else None
     first, end = span or (0, size)
+    most = request.app[SETTINGS].direct_upload_from
+    if most is not None and end - first >= most and request.method == "GET":
+        return await _elsewhere(request, record, name)  # so many bytes do not pass what stands before this service
     content = None
     if request.method != "HEAD":
         content = await request.app[STORAGE].objects.open_image(receipt.user_id, receipt.image_id, name, span)

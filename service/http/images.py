@@ -1,6 +1,5 @@
 """The images of a user: list, one, edit, delete."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from aiohttp import web
 
 from service.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from service.http.auth import authenticated
-from service.http.body import body_chunks
+from service.http.json_body import json_object, text_of, texts_of
 from service.http.keys import STORAGE
 from service.http.parameters import read_cursor, read_filters, read_limit, refuse_unknown, write_cursor
 from service.http.prefer import preferred_wait, settled
@@ -20,7 +19,6 @@ from service.storage.queued import queued_page
 
 PARAMETERS = {"limit", "cursor", "status", "content_type", "tag", "from", "to", "order"}
 EDITABLE = {"title", "tags"}
-BODY_BYTES = 16 * 1024
 
 
 async def list_images(request: web.Request) -> web.Response:
@@ -36,7 +34,7 @@ async def list_images(request: web.Request) -> web.Response:
     else:
         images, last = await storage.catalog.page(user_id, limit, filters, after)
     next_cursor = write_cursor(last, filters) if last else None
-    return answer({"images": [view(image) for image in images], "next_cursor": next_cursor})
+    return answer({"images": [view(request, image) for image in images], "next_cursor": next_cursor})
 
 
 async def get_image(request: web.Request) -> web.Response:
@@ -46,13 +44,13 @@ async def get_image(request: web.Request) -> web.Response:
     headers = {} if wait is None else {"Preference-Applied": f"wait={wait:g}"}
     known = await request.app[STORAGE].catalog.get(user_id, image_id)
     if known is None:
-        receipt = await request.app[STORAGE].objects.staged_receipt(user_id, image_id)
+        receipt = await request.app[STORAGE].objects.queued_receipt(user_id, image_id)
         # Without a receipt the worker may have finished between the two looks.
         known = await settled(request, user_id, image_id, wait if receipt else None)
         if known is None and receipt:
-            return answer(view(receipt), headers=headers)
+            return answer(view(request, receipt), headers=headers)
     record = _existing(known, image_id)
-    return answer(view(record), headers={"ETag": etag(record), **headers})
+    return answer(view(request, record), headers={"ETag": etag(record), **headers})
 
 
 async def patch_image(request: web.Request) -> web.Response:
@@ -67,7 +65,7 @@ async def patch_image(request: web.Request) -> web.Response:
         edited = record.edited(changes.get("title", record.receipt.title), changes.get("tags", record.receipt.tags))
         # Another edit may have come between; its values of the other field must not be lost.
         if await request.app[STORAGE].catalog.replace(edited, record.version):
-            return answer(view(edited), headers={"ETag": etag(edited)})
+            return answer(view(request, edited), headers={"ETag": etag(edited)})
 
 
 async def delete_image(request: web.Request) -> web.Response:
@@ -100,7 +98,7 @@ async def ready_record(request: web.Request, user_id: str, image_id: str) -> Rec
     storage = request.app[STORAGE]
     known = await storage.catalog.get(user_id, image_id)
     if known is None:
-        if await storage.objects.staged_receipt(user_id, image_id):
+        if await storage.objects.queued_receipt(user_id, image_id):
             raise _not_ready(Status.QUEUED)
         known = await storage.catalog.get(user_id, image_id)
     record = _existing(known, image_id)
@@ -121,27 +119,10 @@ def _existing(known: Record | Deleted | None, image_id: str) -> Record:
 
 async def _changes(request: web.Request) -> dict[str, Any]:
     """The checked new values; only those that the request names."""
-    if request.content_type not in ("application/json", "application/merge-patch+json"):
-        raise InvalidRequest("invalid_body", "The body must be JSON, with Content-Type application/json.")
-    body = b""
-    async for chunk in body_chunks(request):
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise InvalidRequest("invalid_body", f"The body may have at most {BODY_BYTES} bytes.")
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("invalid_body", "The body is not JSON.") from None
-    if not isinstance(given, dict) or set(given) - EDITABLE:
-        raise InvalidRequest("invalid_body", "The body must be an object with `title`, `tags` or both.")
+    given = await json_object(request, EDITABLE)
     changes: dict[str, Any] = {}
     if "title" in given:
-        if not isinstance(given["title"], str | None):
-            raise InvalidRequest("invalid_title", "A title is a text, or null to remove it.")
-        changes["title"] = read_title(given["title"])
+        changes["title"] = read_title(text_of(given, "title"))
     if "tags" in given:
-        tags = [] if given["tags"] is None else given["tags"]
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise InvalidRequest("invalid_tags", "Tags are a list of texts, or null to remove them.")
-        changes["tags"] = read_tags(tags)
+        changes["tags"] = read_tags(texts_of(given, "tags"))
     return changes

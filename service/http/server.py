@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -24,13 +24,13 @@ CUT_SECONDS = 1.0
 """How long a request may take to notice that its time after SIGTERM is over; aiohttp waits for it twice."""
 
 
-@contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[str]:
-    """The service, listening; yields its base URL. Leaving the context finishes the requests under way.
+Listen = Callable[[Callable[[], Connection]], Awaitable[asyncio.Server]]
+"""Begins to listen somewhere, given what makes the protocol of a connection."""
 
-    :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
-    """
-    refuse_blind_trust(settings)
+
+@contextlib.asynccontextmanager
+async def listening(settings: Settings, listen: Listen) -> AsyncIterator[tuple[web.Application, asyncio.Server]]:
+    """The application, listening where `listen` wants. Leaving the context finishes the requests under way."""
     app = make_app(settings)
     runner = web.AppRunner(app, shutdown_timeout=CUT_SECONDS)
     await runner.setup()
@@ -48,19 +48,35 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
         def connection() -> Connection:
             return Connection(manager, loop=loop, **options)
 
+        server = await listen(connection)
         try:
-            listening = await loop.create_server(connection, settings.host, settings.port, backlog=1024)
-        except OSError as error:
-            raise SettingsError(_why_not(error, settings)) from None
-        try:
-            host, port = listening.sockets[0].getsockname()[:2]
-            yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            yield app, server
         finally:
-            listening.close()
+            server.close()
             app[CLOSING].set()
             await _finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[str]:
+    """The service on a TCP port; yields its base URL. Leaving the context finishes the requests under way.
+
+    :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
+    """
+    refuse_blind_trust(settings)
+
+    async def listen(connection: Callable[[], Connection]) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(connection, settings.host, settings.port, backlog=1024)
+        except OSError as error:
+            raise SettingsError(_why_not(error, settings)) from None
+
+    async with listening(settings, listen) as (_, server):
+        host, port = server.sockets[0].getsockname()[:2]
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _finish(manager: web.Server, seconds: float) -> None:

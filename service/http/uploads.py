@@ -1,14 +1,10 @@
 """`POST /v1/images`: the way of an upload, from the headers to the receipt."""
 
-import hashlib
-import re
-from dataclasses import replace
-
 from aiohttp import web
 
-from service.errors import Conflict, InvalidRequest, Refused
 from service.http.auth import authenticated
 from service.http.body import Declared, body_chunks, check_headers
+from service.http.idempotency import deleted_since, earlier, idempotency_key
 from service.http.keys import LIMITS, SPOOL, STORAGE
 from service.http.parameters import refuse_unknown
 from service.http.prefer import preferred_wait, settled
@@ -16,22 +12,20 @@ from service.http.problems import problem
 from service.http.views import answer, path_of, view
 from service.images import Receipt, Record, Status, new_image_id
 from service.intake.form import Form
-from service.intake.labels import Labels, read_filename, read_tags, read_title
+from service.intake.labels import Labels, metadata_too_large, read_filename, read_tags, read_title
 from service.intake.receive import Facts, receive
 from service.intake.spool import Spooled
-from service.storage import Storage
 from service.storage.catalog import Deleted
 from service.storage.objects import fits_metadata
 
 PARAMETERS = {"filename", "title", "tags"}
 """Of a raw body; a form has them in it."""
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 async def post_image(request: web.Request) -> web.Response:
     """Take one image: 202 with its receipt, once it is durable; 201 with its record when the client waited for it."""
     user_id = authenticated(request)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     wait = preferred_wait(request)
     storage = request.app[STORAGE]
     declared = check_headers(request)
@@ -41,14 +35,14 @@ async def post_image(request: web.Request) -> web.Response:
         receipt = _receipt(user_id, new_image_id(), facts, labels)
         known: Record | Deleted | None = None
         if key is not None:
-            receipt, known = await _earlier(storage, key, receipt)
+            receipt, known = await earlier(storage, key, receipt)
         if known is None:
             await storage.staging.accept(
                 receipt, spooled.content, on_disk=spooled.on_disk, keep_on_failure=key is not None
             )
     if known is None and wait is not None:
         known = await settled(request, user_id, receipt.image_id, wait)
-    return _answer(receipt, known, waited=wait)
+    return _answer(request, receipt, known, waited=wait)
 
 
 async def _receive(request: web.Request, declared: Declared, spooled: Spooled) -> tuple[Facts, Labels]:
@@ -81,51 +75,21 @@ def _receipt(user_id: str, image_id: str, facts: Facts, labels: Labels) -> Recei
         tags=labels.tags,
     )
     if not fits_metadata(receipt):
-        raise Refused(
-            "metadata_too_large",
-            "File name, title and tags together are more than S3 keeps beside an object.",
-        )
+        raise metadata_too_large()
     return receipt
 
 
-async def _earlier(storage: Storage, key: str, receipt: Receipt) -> tuple[Receipt, Record | Deleted | None]:
-    """The receipt under the id that `key` stands for, and what the catalog knows of that image.
-
-    As long as the catalog knows nothing, the upload is simply accepted again under the same id: whatever happened to
-    the earlier request, this makes it whole, and twice the same does no harm.
-    """
-    fingerprint = hashlib.sha256(
-        repr((receipt.sha256, receipt.filename, receipt.title, receipt.tags)).encode()
-    ).hexdigest()
-    image_id = await storage.idempotency_keys.claim(receipt.user_id, key, receipt.image_id, fingerprint)
-    if image_id == receipt.image_id:
-        return receipt, None
-    return replace(receipt, image_id=image_id), await storage.catalog.get(receipt.user_id, image_id)
-
-
-def _answer(receipt: Receipt, known: Record | Deleted | None, waited: float | None) -> web.Response:
-    path = path_of(receipt.image_id)
+def _answer(
+    request: web.Request, receipt: Receipt, known: Record | Deleted | None, waited: float | None
+) -> web.Response:
+    path = path_of(request, receipt.image_id)
     headers = {"Location": path}
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited:g}"
     if isinstance(known, Deleted):
-        raise Conflict(
-            "image_deleted", f"This upload became the image {receipt.image_id}, which has been deleted since."
-        )
+        raise deleted_since(receipt)
     if known is None:
-        return answer(view(receipt), 202, headers)
+        return answer(view(request, receipt), 202, headers)
     if known.status is Status.REJECTED and known.reason:
         return problem(400, known.reason.code, known.reason.detail, headers, image_id=receipt.image_id)
-    return answer(view(known), 201 if known.status is Status.READY else 202, headers)
-
-
-def _idempotency_key(request: web.Request) -> str | None:
-    given = request.headers.getall("Idempotency-Key", [])
-    if not given:
-        return None
-    if len(given) > 1 or not IDEMPOTENCY_KEY.fullmatch(given[0]):
-        raise InvalidRequest(
-            "invalid_idempotency_key",
-            "Idempotency-Key must be given once: 1 to 255 printable ASCII characters.",
-        )
-    return given[0]
+    return answer(view(request, known), 201 if known.status is Status.READY else 202, headers)

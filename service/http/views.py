@@ -1,22 +1,27 @@
 """How receipts and records look in JSON: the same fields in both."""
 
+import re
 from typing import Any
 
 from aiohttp import web
 
+from service.http.keys import SETTINGS
 from service.images import Receipt, Record, Status, created_at, rfc3339
 
-
-def path_of(image_id: str) -> str:
-    """The image's own address; relative to the host, so it holds behind any gateway."""
-    return f"/v1/images/{image_id}"
+PREFIX = re.compile(r"(/[A-Za-z0-9._~$-]+)*")
 
 
-def view(known: Receipt | Record) -> dict[str, Any]:
-    """All that the service tells its owner of an image."""
+def path_of(request: web.Request, image_id: str) -> str:
+    """The image's own address; relative to the host, and behind what a gateway says it puts before the path."""
+    prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
+    return f"{prefix if PREFIX.fullmatch(prefix) else ''}/v1/images/{image_id}"
+
+
+def view(request: web.Request, known: Receipt | Record) -> dict[str, Any]:
+    """All that the service tells its owner of an image; what nobody knows yet is null."""
     record = known if isinstance(known, Record) else None
     receipt = known.receipt if isinstance(known, Record) else known
-    path = path_of(receipt.image_id)
+    path = path_of(request, receipt.image_id)
     created = rfc3339(created_at(receipt.image_id))
     status = record.status if record else Status.QUEUED
     ready = status is Status.READY
@@ -25,10 +30,10 @@ def view(known: Receipt | Record) -> dict[str, Any]:
         "status": status,
         "content_type": receipt.content_type,
         "size": receipt.size,
-        "sha256": receipt.sha256,
-        "width": receipt.width,
-        "height": receipt.height,
-        "frames": receipt.frames,
+        "sha256": receipt.sha256 or None,
+        "width": receipt.width or None,
+        "height": receipt.height or None,
+        "frames": receipt.frames or None,
         "filename": receipt.filename,
         "title": receipt.title,
         "tags": list(receipt.tags),
@@ -46,6 +51,7 @@ def view(known: Receipt | Record) -> dict[str, Any]:
             for name, variant in (record.variants if record else {}).items()
         },
         "reason": {"code": record.reason.code, "detail": record.reason.detail} if record and record.reason else None,
+        "direct_upload_from": request.app[SETTINGS].direct_upload_from,
         "links": {"self": path} | ({"content": f"{path}/content"} if ready else {}),
     }
 

@@ -63,6 +63,11 @@ def read_tags(given: Iterable[str]) -> tuple[str, ...]:
     return tags
 
 
+def metadata_too_large() -> Refused:
+    """The refusal of words that are each short enough, but not all together."""
+    return Refused("metadata_too_large", "File name, title and tags together are more than S3 keeps beside an object.")
+
+
 def _refuse_controls(text: str, code: str, what: str) -> None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise Refused(code, f"{what} may not have control characters.")

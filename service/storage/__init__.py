@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from service.settings import Settings
 from service.storage.aws import clients, object_store
+from service.storage.bucket import Bucket
 from service.storage.catalog import Catalog
+from service.storage.direct import DirectUploads
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.objects import Objects
 from service.storage.queue import Queue
@@ -21,15 +23,22 @@ class Storage:
     catalog: Catalog
     queue: Queue
     staging: Staging
+    direct: DirectUploads
     idempotency_keys: IdempotencyKeys
+
+    async def finish(self) -> None:
+        """Wait for what is under way; afterwards the process may be stopped, or frozen, without harm."""
+        await self.staging.finish()
+        await self.queue.finish()
 
 
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """The parts, ready to use; leaving the context waits for what is under way. Makes no call to AWS by itself."""
     async with clients(settings, "sqs", "dynamodb") as (sqs, dynamodb):
-        objects = Objects(object_store(settings), object_store(settings, settings.public_endpoint_s3))
-        await objects.warm_up()
+        bucket = Bucket(object_store(settings), object_store(settings, settings.public_endpoint_s3))
+        await bucket.warm_up()
+        objects = Objects(bucket)
         queue = Queue(sqs, settings)
         staging = Staging(objects, queue)
         storage = Storage(
@@ -37,10 +46,11 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             catalog=Catalog(dynamodb, settings.table),
             queue=queue,
             staging=staging,
+            direct=DirectUploads(settings),
             idempotency_keys=IdempotencyKeys(dynamodb, settings.table, settings.idempotency_seconds),
         )
         try:
             yield storage
         finally:
-            await staging.close()
-            await queue.close()
+            await storage.finish()
+            await storage.direct.close()

@@ -67,7 +67,7 @@ class Batches(Generic[Entry]):
             else:
                 done.set_exception(verdict)
 
-    async def close(self) -> None:
+    async def finish(self) -> None:
         """Wait for the requests that are under way."""
         while self._requests:
             await asyncio.wait(self._requests)

@@ -1,17 +1,10 @@
-"""Bytes in S3: staged objects under `incoming/`, stored images under `images/`."""
+"""What lies where in the bucket: direct uploads, staged objects, stored images."""
 
 import base64
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import replace
 
-import obstore
-from obstore.store import S3Store
-
-from service.errors import Unavailable
-from service.images import Receipt, UndecodableMessage
-from service.storage.aws import calling, translated
+from service.images import Receipt, UndecodableMessage, is_image_id
+from service.storage.bucket import Bucket, Content, Found
 
 ORIGINAL = "original"
 VARIANTS = {"thumb": 256, "preview": 1024}
@@ -20,16 +13,12 @@ VARIANT_TYPE = "image/webp"
 METADATA_KEY = "upload"
 METADATA_BYTES = 2048
 """S3's limit on all user metadata of an object, names and values together."""
-CHUNK_BYTES = 256 * 1024
-MOST_STAGED = 10_000
+MOST_QUEUED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Bytes of an object on their way out."""
-
-    size: int
-    chunks: AsyncIterator[bytes]
+def direct_key(user_id: str, image_id: str) -> str:
+    """Where a client posts a direct upload to; nobody has looked at those bytes yet."""
+    return f"direct/{user_id}/{image_id}"
 
 
 def staged_key(user_id: str, image_id: str) -> str:
@@ -43,7 +32,7 @@ def image_key(user_id: str, image_id: str, name: str) -> str:
 
 
 def metadata(receipt: Receipt) -> str:
-    """The receipt as it stands in the staged object's metadata, which takes ASCII only."""
+    """The receipt as it stands in an object's metadata, which takes ASCII only."""
     return base64.urlsafe_b64encode(receipt.to_message().encode()).decode()
 
 
@@ -52,59 +41,63 @@ def fits_metadata(receipt: Receipt) -> bool:
     return len(METADATA_KEY) + len(metadata(receipt)) <= METADATA_BYTES
 
 
+def _receipt(found: Found) -> Receipt | None:
+    try:
+        return Receipt.from_message(base64.urlsafe_b64decode(found.attributes[METADATA_KEY]).decode())
+    except (KeyError, ValueError, UndecodableMessage):
+        return None
+
+
 class Objects:
-    """The bucket. All methods raise `Unavailable` when S3 does not answer as it should."""
+    """The objects. All methods raise `Unavailable` when S3 does not answer as it should."""
 
-    def __init__(self, store: S3Store, public: S3Store) -> None:
-        self._store = store
-        self._public = public
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self.check = bucket.check
 
-    async def put_staged(self, receipt: Receipt, content: bytes) -> None:
-        """Stage an upload together with its receipt; durable when this returns."""
+    async def put_staged(self, receipt: Receipt, content: bytes, *, new: bool = False) -> bool:
+        """Stage an upload together with its receipt. With `new`, False when one is staged under that id already."""
         attributes = {"Content-Type": receipt.content_type, METADATA_KEY: metadata(receipt)}
-        await self._put(staged_key(receipt.user_id, receipt.image_id), content, attributes)
-
-    async def _put(self, key: str, content: bytes, attributes: dict[str, str]) -> None:
-        async with calling("s3"):
-            await obstore.put_async(self._store, key, content, attributes=attributes, use_multipart=False)
+        return await self._bucket.put(staged_key(receipt.user_id, receipt.image_id), content, attributes, new=new)
 
     async def get_staged(self, receipt: Receipt) -> bytes | None:
         """The staged bytes, or None when they are gone."""
-        async with calling("s3"):
-            try:
-                found = await obstore.get_async(self._store, staged_key(receipt.user_id, receipt.image_id))
-                return bytes(await found.bytes_async())
-            except FileNotFoundError:
-                await self._check_bucket()
-                return None
+        found = await self._bucket.get(staged_key(receipt.user_id, receipt.image_id))
+        return found.content if found else None
 
     async def staged_receipt(self, user_id: str, image_id: str) -> Receipt | None:
         """The receipt of an upload that is staged, or None."""
-        async with calling("s3"):
-            try:
-                found = await obstore.get_async(self._store, staged_key(user_id, image_id), options={"head": True})
-            except FileNotFoundError:
-                await self._check_bucket()
-                return None
-        try:
-            return Receipt.from_message(base64.urlsafe_b64decode(found.attributes[METADATA_KEY]).decode())
-        except (KeyError, ValueError, UndecodableMessage):
-            return None
+        found = await self._bucket.head(staged_key(user_id, image_id))
+        return _receipt(found) if found else None
 
-    async def staged_ids(self, user_id: str) -> list[str]:
-        """The ids of a user's staged uploads, oldest first; of very many, the oldest `MOST_STAGED`."""
-        prefix = staged_key(user_id, "")
-        ids: list[str] = []
-        async with calling("s3"):
-            async for page in obstore.list(self._store, prefix=prefix, chunk_size=1000):
-                ids += [one["path"].removeprefix(prefix) for one in page]
-                if len(ids) >= MOST_STAGED:
-                    break
-        return ids
+    async def queued_receipt(self, user_id: str, image_id: str) -> Receipt | None:
+        """The receipt of what waits for the worker, staged or posted directly; None when nothing does."""
+        # Staged once more, as it may have become that between the two looks.
+        for key in (staged_key, direct_key, staged_key):
+            if found := await self._bucket.head(key(user_id, image_id)):
+                return _direct_receipt(found, user_id, image_id) if key is direct_key else _receipt(found)
+        await self.check()
+        return None
+
+    async def queued_ids(self, user_id: str) -> list[str]:
+        """The ids of a user's uploads that wait for the worker, oldest first; of very many, the oldest."""
+        ids: set[str] = set()
+        for key in (direct_key, staged_key):
+            ids.update(await self._bucket.names(key(user_id, ""), MOST_QUEUED))
+        return sorted(filter(is_image_id, ids))
 
     async def delete_staged(self, user_id: str, image_id: str) -> None:
         """Remove the staged bytes, if there are any."""
-        await self._delete([staged_key(user_id, image_id)])
+        await self._bucket.delete([staged_key(user_id, image_id)])
+
+    async def get_direct(self, user_id: str, image_id: str, most: int) -> tuple[Receipt, bytes] | None:
+        """A direct upload: what its client said of it, and its bytes if no more than `most`; None when it is gone."""
+        found = await self._bucket.get(direct_key(user_id, image_id), most)
+        return (_direct_receipt(found, user_id, image_id), found.content) if found else None
+
+    async def delete_direct(self, user_id: str, image_id: str) -> None:
+        """Remove the bytes of a direct upload, if there are any."""
+        await self._bucket.delete([direct_key(user_id, image_id)])
 
     async def put_image(self, receipt: Receipt, name: str, content_type: str, content: bytes) -> None:
         """Store `original` or a variant."""
@@ -114,62 +107,26 @@ class Objects:
             "Content-Disposition": "inline",
             "Cache-Control": "private",
         }
-        await self._put(image_key(receipt.user_id, receipt.image_id, name), content, attributes)
+        await self._bucket.put(image_key(receipt.user_id, receipt.image_id, name), content, attributes)
 
     async def delete_image(self, user_id: str, image_id: str) -> None:
-        """Remove the original, the variants, and what may still be staged."""
+        """Remove the original, the variants, and what may still wait for the worker."""
         keys = [image_key(user_id, image_id, name) for name in (ORIGINAL, *VARIANTS)]
-        await self._delete([*keys, staged_key(user_id, image_id)])
-
-    async def _delete(self, keys: list[str]) -> None:
-        async with calling("s3"):
-            await obstore.delete_async(self._store, keys)
+        await self._bucket.delete([*keys, staged_key(user_id, image_id), direct_key(user_id, image_id)])
 
     async def open_image(
         self, user_id: str, image_id: str, name: str, span: tuple[int, int] | None = None
     ) -> Content | None:
         """The bytes, or those from `span[0]` up to before `span[1]`; None when the object is gone."""
-        async with calling("s3"):
-            try:
-                key = image_key(user_id, image_id, name)
-                found = await obstore.get_async(self._store, key, options={"range": span} if span else None)
-            except FileNotFoundError:
-                await self._check_bucket()
-                return None
-        first, end = found.range
-
-        async def chunks() -> AsyncIterator[bytes]:
-            with translated("s3"):
-                async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                    yield bytes(chunk)
-
-        return Content(end - first, chunks())
+        return await self._bucket.open(image_key(user_id, image_id, name), span)
 
     async def presigned_url(self, user_id: str, image_id: str, name: str, seconds: int) -> str:
         """A URL that anyone may GET the bytes from for that long."""
-        key = image_key(user_id, image_id, name)
-        with translated("s3"):
-            return await obstore.sign_async(self._public, "GET", key, timedelta(seconds=seconds))
+        return await self._bucket.presigned_url(image_key(user_id, image_id, name), seconds)
 
-    async def warm_up(self) -> None:
-        """Let obstore start its threads, without a call to S3.
 
-        If it first tried when file descriptors are short, it would fail then and at every later call.
-        """
-        with suppress(Unavailable):
-            await self.presigned_url("-", "-", ORIGINAL, 1)
-
-    async def check(self) -> None:
-        """Whether the bucket answers.
-
-        :raises Unavailable: it does not, or there is none.
-        """
-        async with calling("s3"):
-            await self._check_bucket()
-
-    async def _check_bucket(self) -> None:
-        """A missing bucket looks like a missing key, and must not be taken for one: that would lose an upload."""
-        try:
-            await obstore.list_with_delimiter_async(self._store, prefix="-/")
-        except FileNotFoundError as error:
-            raise Unavailable("s3_unavailable", "S3 has no such bucket.") from error
+def _direct_receipt(found: Found, user_id: str, image_id: str) -> Receipt:
+    """What is known of a direct upload before anyone looks at its bytes; S3 itself tells type and size."""
+    said = _receipt(found) or Receipt(user_id=user_id, image_id=image_id, content_type="", size=0)
+    content_type = found.attributes.get("Content-Type", "")
+    return replace(said, user_id=user_id, image_id=image_id, content_type=content_type, size=found.size)

@@ -131,7 +131,7 @@ class Queue:
         attributes: dict[str, str] = answer.get("Attributes", {})
         return attributes
 
-    async def close(self) -> None:
+    async def finish(self) -> None:
         """Wait for the requests that are under way."""
-        await self._sends.close()
-        await self._deletions.close()
+        await self._sends.finish()
+        await self._deletions.finish()

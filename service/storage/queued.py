@@ -1,14 +1,14 @@
-"""Lists what is staged and has no record yet: the images that are queued."""
+"""Lists what waits for the worker and has no record yet: the images that are queued."""
 
 import asyncio
 
-from service.images import Receipt, Status, is_image_id
+from service.images import Receipt, Status
 from service.storage.catalog import Catalog, Filters
 from service.storage.objects import Objects
 
 LOOKS_AT_ONCE = 16
 MOST_LOOKS = 512
-"""Most staged objects looked at for one page; beyond that the page is short and has a cursor."""
+"""Most objects looked at for one page; beyond that the page is short and has a cursor."""
 
 
 async def queued_page(
@@ -18,7 +18,7 @@ async def queued_page(
 
     :raises Unavailable: S3 or DynamoDB does not answer as it should.
     """
-    ids = [image_id for image_id in await objects.staged_ids(user_id) if _within(image_id, filters, after)]
+    ids = [image_id for image_id in await objects.queued_ids(user_id) if _within(image_id, filters, after)]
     ids.sort(reverse=not filters.oldest_first)
     receipts: list[Receipt] = []
     for at in range(0, min(len(ids), MOST_LOOKS), LOOKS_AT_ONCE):
@@ -32,13 +32,11 @@ async def queued_page(
 
 async def _queued(objects: Objects, catalog: Catalog, user_id: str, image_id: str) -> Receipt | None:
     # The record is asked for last: the staged bytes go after it has come.
-    receipt = await objects.staged_receipt(user_id, image_id)
+    receipt = await objects.queued_receipt(user_id, image_id)
     return receipt if receipt and await catalog.get(user_id, image_id) is None else None
 
 
 def _within(image_id: str, filters: Filters, after: str | None) -> bool:
-    if not is_image_id(image_id):
-        return False
     if after and (image_id <= after if filters.oldest_first else image_id >= after):
         return False
     return filters.span_includes(image_id)

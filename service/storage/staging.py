@@ -77,7 +77,7 @@ class Staging:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def close(self) -> None:
+    async def finish(self) -> None:
         """Wait for what is under way."""
         while self._under_way:
             await asyncio.wait(self._under_way)

@@ -13,6 +13,7 @@ from service.storage import Storage
 FIELDS = {
     *("image_id", "status", "content_type", "size", "sha256", "width", "height", "frames", "filename", "title", "tags"),
     *("created_at", "updated_at", "version", "placeholder", "variants", "reason", "links"),
+    "direct_upload_from",
 }
 """What the API tells of an image, in receipt and record alike."""
 

@@ -44,7 +44,7 @@ async def test_the_same_fields_from_receipt_to_record(
         **{"sha256": hashlib.sha256(jpeg().data).hexdigest(), "width": 640, "height": 427, "frames": 1},
         **{"filename": "Röcket.jpg", "title": "Up", "tags": ["sea", "sky"], "links": {"self": path}},
         **{"created_at": receipt["created_at"], "updated_at": receipt["created_at"], "version": 0},
-        **{"placeholder": None, "variants": {}, "reason": None},
+        **{"placeholder": None, "variants": {}, "reason": None, "direct_upload_from": None},
     }
     assert TIME.fullmatch(receipt["created_at"])
     assert (await client.get(path)).json == receipt

@@ -1,0 +1,1 @@
+"""Benchmarks; not part of the tests, as what they print depends on the machine."""

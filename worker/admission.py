@@ -1,0 +1,85 @@
+"""A direct upload that has arrived in S3 is checked as one that arrives over HTTP, and then staged like it.
+
+Its client can post other bytes under the same id at any time until the form expires. So there is one way in: staging
+what is not staged yet. Who staged it looks for a record after that, because what has a record is staged no more.
+"""
+
+import hashlib
+import logging
+from dataclasses import replace
+
+from service.errors import Refused, ServiceError
+from service.images import MAX_BYTES, Reason, Receipt, Record, Status
+from service.intake.formats import media_type
+from service.intake.receive import Inspection, too_large
+from service.intake.structure import Limits
+from service.storage import Storage
+from service.storage.notifications import Arrival
+from worker.processing import Done, Retry, reject
+
+log = logging.getLogger(__name__)
+
+
+async def admit(arrival: Arrival, storage: Storage, limits: Limits) -> Done | Retry:
+    """Check and stage one direct upload; never raises for what is wrong with it or with AWS."""
+    user_id, image_id = arrival.user_id, arrival.image_id
+    try:
+        found = await storage.objects.get_direct(user_id, image_id, MAX_BYTES)
+        if found is None:
+            return Done(None)  # an earlier delivery has done it
+        done = await _admit(*found, storage, limits)
+        await storage.objects.delete_direct(user_id, image_id)
+    except ServiceError as error:
+        return Retry(Reason(code=error.code, detail=error.detail), outage=True)
+    return done
+
+
+async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits) -> Done:
+    user_id, image_id = said.user_id, said.image_id
+    if await _is_settled(user_id, image_id, storage):
+        return Done(None)
+    try:
+        receipt = _inspected(said, content, limits)
+    except Refused as error:
+        if await storage.objects.staged_receipt(user_id, image_id):
+            return Done(None)  # other bytes were here first
+        log.info("image %s: refused as %s", image_id, error.code)
+        digest = hashlib.sha256(content).hexdigest() if content else ""
+        return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
+    staged: Receipt | None = receipt
+    if not await storage.objects.put_staged(receipt, content, new=True):
+        # An earlier delivery, which may not have come to sending the message; or other bytes were here first.
+        staged = await storage.objects.staged_receipt(user_id, image_id)
+    elif await _is_settled(user_id, image_id, storage):
+        await storage.objects.delete_staged(user_id, image_id)
+        return Done(None)
+    if staged:
+        await storage.queue.send(staged.to_message())
+    return Done(Status.QUEUED)
+
+
+async def _is_settled(user_id: str, image_id: str, storage: Storage) -> bool:
+    """Whether the image has its final status; `failed` is not final, as a dead letter may be brought back."""
+    known = await storage.catalog.get(user_id, image_id)
+    return known is not None and not (isinstance(known, Record) and known.status is Status.FAILED)
+
+
+def _inspected(said: Receipt, content: bytes, limits: Limits) -> Receipt:
+    """The receipt, with what the bytes say.
+
+    :raises Refused: they are no sound image, or not of the type that was said.
+    """
+    if said.size > MAX_BYTES:
+        raise too_large()
+    inspection = Inspection(media_type(said.content_type), limits)
+    inspection.feed(content)
+    facts = inspection.finish()
+    return replace(
+        said,
+        content_type=facts.content_type,
+        size=facts.size,
+        sha256=facts.sha256,
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+    )

@@ -1,0 +1,103 @@
+"""The worker as a Lambda function behind an SQS event source with `ReportBatchItemFailures`.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from service import logs
+from service.container import Container
+from service.errors import ServiceError
+from service.settings import Settings
+from service.storage import Storage, open_storage
+from service.storage.objects import VARIANTS
+from service.storage.queue import Delivery
+from worker import cage
+from worker.decoder import Decoders, open_decoders
+from worker.deliveries import Deliveries
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 5.0
+"""How long before its time is over an invocation begins to give back what it has not done."""
+CUT_SECONDS = 3.0
+"""How long before that it stops what does not end by itself."""
+HIDE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the invocations of one container share."""
+
+    settings: Settings
+    storage: Storage
+    decoders: Decoders
+
+    async def take(self, records: list[dict[str, Any]], seconds: float) -> list[str]:
+        """Process the messages of one event within that many seconds; the ids of those that shall come again."""
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds - FINISH_SECONDS, stop.set)
+        handling = Deliveries(self.settings, self.storage, self.decoders, stop)
+        deliveries = [_delivery(record) for record in records]
+        tasks = [asyncio.create_task(handling.handle(delivery)) for delivery in deliveries]
+        _, late = await asyncio.wait(tasks, timeout=max(0, seconds - CUT_SECONDS))
+        for task in late:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hide(dict(zip(deliveries, outcomes, strict=True)))
+        await self.storage.finish()
+        return [record["messageId"] for record, again in zip(records, outcomes, strict=True) if again is not None]
+
+    async def _hide(self, outcomes: dict[Delivery, int | BaseException | None]) -> None:
+        """Tell the queue when messages shall come again; of others it knows that by its visibility timeout."""
+        later: dict[int, list[Delivery]] = {}
+        for delivery, again in outcomes.items():
+            if isinstance(again, BaseException):
+                log.warning("a message comes again: %s", again or "the time of this invocation is over")
+            if isinstance(again, int):
+                later.setdefault(again, []).append(delivery)
+        with suppress(ServiceError, TimeoutError):
+            async with asyncio.timeout(HIDE_SECONDS):
+                for seconds, group in later.items():
+                    await self.storage.queue.hide(group, seconds)
+
+
+def _delivery(record: dict[str, Any]) -> Delivery:
+    return Delivery(record["body"], record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
+
+
+@asynccontextmanager
+async def _open() -> AsyncIterator[Worker]:
+    settings = Settings.from_env()
+    logs.set_up(settings)
+    cage.hide_from_children()
+    async with open_storage(settings) as storage, open_decoders(settings, VARIANTS) as decoders:
+        yield Worker(settings, storage, decoders)
+
+
+_container = Container(_open)
+# Before the first event comes: Lambda gives a container that starts more CPU than one that works.
+_container.open()
+
+
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Processes an SQS event; `batchItemFailures` names the messages that come again.
+
+    Anything else is no work for it: logged, and answered as a batch without failures.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not all(_is_of_sqs(record) for record in records):
+        log.warning("this event is not one of SQS: %.200r", event)
+        return {"batchItemFailures": []}
+    seconds = context.get_remaining_time_in_millis() / 1000
+    again = _container.run(lambda worker: worker.take(records, seconds)) if records else []
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
+
+
+def _is_of_sqs(record: Any) -> bool:
+    return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"

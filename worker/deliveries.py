@@ -1,0 +1,135 @@
+"""One delivery of a message, taken to its end: the same for a worker process and for a Lambda function."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from service.errors import ServiceError
+from service.images import Reason, Receipt, UndecodableMessage
+from service.intake.structure import Limits
+from service.settings import Settings
+from service.storage import Storage
+from service.storage.notifications import Arrival, arrivals
+from service.storage.queue import Delivery
+from worker.admission import admit
+from worker.decoder import Decoders
+from worker.processing import Done, Retry, fail, process
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_RETRY_SECONDS = 900
+OUTAGE_SECONDS = 600.0
+"""How long an upload is held and tried again while AWS does not answer, so that an outage makes no dead letters."""
+
+Upload = Receipt | Arrival
+
+
+class Deliveries:
+    """Handles deliveries. When `stop` is set, none is held back any more to wait for AWS."""
+
+    def __init__(self, settings: Settings, storage: Storage, decoders: Decoders, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._decoders = decoders
+        self._stop = stop
+        self._limits = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
+        self._most: int | None = None
+
+    async def handle(self, delivery: Delivery) -> int | None:
+        """Process one delivery; None when its message can be deleted, else after how many seconds it shall come again.
+
+        :raises Unavailable: it shall come again, but there is nobody to say so to.
+        """
+        try:
+            uploads = _uploads(delivery.body)
+        except UndecodableMessage as error:
+            reason = Reason(code="undecodable_message", detail=str(error))
+            log.warning("delivery %d of a message did not work: %s", delivery.count, reason.detail)
+            return await self._seconds_before_next(delivery)
+        retries: dict[Upload, Retry] = {}
+        for upload in uploads:
+            outcome = await self._process(upload)
+            if isinstance(outcome, Retry):
+                log.warning(
+                    "image %s: delivery %d did not work: %s", upload.image_id, delivery.count, outcome.reason.detail
+                )
+                retries[upload] = outcome
+            else:
+                log.info("image %s: %s", upload.image_id, outcome.status or "nothing left to do")
+        if not retries:
+            return None
+        if self._stop.is_set() and all(retry.outage for retry in retries.values()):
+            return 0
+        if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
+            for upload, retry in retries.items():
+                await self._fail(upload, retry.reason)
+        return await self._seconds_before_next(delivery)
+
+    async def _process(self, upload: Upload) -> Done | Retry:
+        """The outcome of one upload, which is held and tried again while AWS does not answer."""
+        while_away = self._while_away()
+        while True:
+            try:
+                if isinstance(upload, Arrival):
+                    outcome = await admit(upload, self._storage, self._limits)
+                else:
+                    outcome = await process(upload, self._storage, self._decoders)
+            except Exception:
+                log.exception("processing failed in a way that nobody foresaw")
+                return Retry(Reason(code="internal_error", detail="The worker failed at this image."))
+            if isinstance(outcome, Done) or not outcome.outage or not await anext(while_away, False):
+                return outcome
+
+    async def _fail(self, upload: Upload, reason: Reason) -> None:
+        """Write the record of a failure; nobody does it later, so it holds the message while AWS is away."""
+        while_away = self._while_away()
+        while True:
+            try:
+                return await self._write_failure(upload, reason)
+            except ServiceError:
+                if not await anext(while_away, False):
+                    raise
+
+    async def _write_failure(self, upload: Upload, reason: Reason) -> None:
+        receipt: Receipt | None = upload if isinstance(upload, Receipt) else None
+        if isinstance(upload, Arrival):
+            receipt = await self._storage.objects.queued_receipt(upload.user_id, upload.image_id)
+        if receipt:
+            await fail(receipt, self._storage, reason)
+
+    async def _while_away(self) -> AsyncIterator[bool]:
+        """Pauses, ever longer ones, until AWS has been away for too long or the worker shall stop."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + OUTAGE_SECONDS, PAUSE_SECONDS
+        while not self._stop.is_set() and loop.time() < end:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            yield True
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _seconds_before_next(self, delivery: Delivery) -> int:
+        # None after the last one: only when it would come again does SQS move a message to the dead letters.
+        most = await self._most_deliveries()
+        if most and delivery.count >= most:
+            return 0
+        return int(min(self._settings.retry_seconds * 2 ** (delivery.count - 1), LONGEST_RETRY_SECONDS))
+
+    async def _most_deliveries(self) -> int:
+        """After how many deliveries SQS makes a message a dead letter; 0 when it never does. Asked for once."""
+        if self._most is None:
+            self._most = await self._storage.queue.max_deliveries() or 0
+            if not self._most:
+                log.warning("the queue has no redrive policy: what fails comes again for ever; see `provision`")
+        return self._most
+
+
+def _uploads(body: str) -> list[Upload]:
+    """The uploads that a message is about: one that was accepted, or direct ones that have arrived.
+
+    :raises UndecodableMessage: it is no such message.
+    """
+    arrived = arrivals(body)
+    return [Receipt.from_message(body)] if arrived is None else list(arrived)
