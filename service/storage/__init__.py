@@ -1,5 +1,6 @@
 """AWS, and only here. `open_storage` puts the parts together for service, worker and command line alike."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from service.storage.idempotency import IdempotencyKeys
 from service.storage.objects import Objects
 from service.storage.queue import Queue
 from service.storage.staging import Staging
+
+GRACE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,6 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         finally:
             await storage.finish()
             await storage.direct.close()
+            # A thread of obstore's that has just handed over a result still needs the interpreter for a moment; if the
+            # process ends in it, Python (before 3.14) aborts.
+            await asyncio.sleep(GRACE_SECONDS)
