@@ -5,14 +5,17 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCAL_AWS := .ministack/bin/ministack
 LOCAL_AWS_READY := .ministack/.ready
+ARCH ?= x86_64
+PYTHON_VERSION ?= 3.13
 
-.PHONY: help setup run test check format clean
+.PHONY: help setup run test check format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
-	@echo "make check   lint, types, and the floors of the house"
+	@echo "make check   lint, types, the floors of the house, and the template"
 	@echo "make format  put the code into its standard form"
+	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -41,10 +44,14 @@ check: setup
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint deploy/template.yaml
 
 format: setup
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+package: $(READY)
+	$(BIN)/python deploy/package.py --architecture '$(ARCH)' --python-version '$(PYTHON_VERSION)'
 
 clean:
 	rm -rf .venv .ministack build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -81,6 +81,7 @@ async def _local_aws(parts: AsyncExitStack, settings: Settings, command: Path | 
         "BIND_HOST": "127.0.0.1",
         "SERVICES": "s3,sqs,dynamodb",
         "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",  # else it listens on port 8883 too, on all addresses
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder),
         "S3_PERSIST": "1",

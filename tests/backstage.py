@@ -32,10 +32,10 @@ class Backstage:
     sqs: Any
 
     async def keys_of(self, user: str) -> set[str]:
-        """All that S3 keeps of a user: `incoming/<image>` and `images/<image>/<name>`."""
+        """All that S3 keeps of a user: `direct/<image>`, `incoming/<image>` and `images/<image>/<name>`."""
         listed = [
             await self.s3.list_objects_v2(Bucket=self.settings.bucket, Prefix=f"{folder}/{user}/")
-            for folder in ("incoming", "images")
+            for folder in ("direct", "incoming", "images")
         ]
         return {one["Key"].replace(f"/{user}/", "/") for page in listed for one in page.get("Contents", ())}
 

@@ -33,14 +33,20 @@ def command() -> list[str]:
 
 
 @contextmanager
-def running(port: int, log: Path) -> Iterator[str]:
-    """Running on that port until the context is left; yields the endpoint. Keeps nothing."""
+def running(port: int, log: Path, services: str = "s3,sqs,dynamodb", **variables: str) -> Iterator[str]:
+    """Running on that port until the context is left; yields the endpoint. Keeps nothing.
+
+    `variables` are more of its own environment variables.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "s3,sqs,dynamodb",
+        "SERVICES": services,
+        # It would listen on port 8883, on all addresses, whatever the services.
+        "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
         "STATE_DIR": str(log.parent / "state"),
+        **variables,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(command(), env=environment, stdout=output, stderr=output)

@@ -29,4 +29,13 @@ queue image-uploads '{
     "VisibilityTimeout": "120",
     "RedrivePolicy": "{\"deadLetterTargetArn\": \"'"$dead"'\", \"maxReceiveCount\": 5}"
 }'
+arn=$(awslocal sqs get-queue-attributes --attribute-names QueueArn --query Attributes.QueueArn --output text \
+    --queue-url "$(awslocal sqs get-queue-url --queue-name image-uploads --query QueueUrl --output text)")
+awslocal s3api get-bucket-notification-configuration --bucket image-bucket | grep -q cloud-images-direct ||
+    awslocal s3api put-bucket-notification-configuration --bucket image-bucket --notification-configuration '{
+        "QueueConfigurations": [{
+            "Id": "cloud-images-direct", "QueueArn": "'"$arn"'", "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "direct/"}]}}
+        }]
+    }'
 echo "image-bucket, ImagesTable, image-uploads and image-uploads-dlq are there."

@@ -1,0 +1,1 @@
+"""How the service gets to AWS Lambda."""
