@@ -41,7 +41,7 @@ FUNCTIONS = {
     "worker": Function(
         ("service", "worker"),
         (*COMMAND_LINE, "service/aws_lambda.py", "service/gateway", "service/http"),
-        ("aioboto3", "aiofiles", "filetype", "multipart", "obstore", "pillow", "thash"),
+        ("aioboto3", "filetype", "obstore", "pillow", "thash"),
     ),
 }
 
@@ -87,7 +87,9 @@ def _install(function: Function, folder: Path, target: Target | None) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--only-binary=:all:", "--constraint=constraints.txt", f"--target={folder}"]
     command += target.options() if target else []
-    if subprocess.run([*command, *(pinned[name] for name in function.distributions)], cwd=ROOT).returncode:  # noqa: S603
+    # Others depend on it by version of Python, which pip looks up in the one that runs it.
+    wanted = ["typing_extensions", *(pinned[name] for name in function.distributions)]
+    if subprocess.run([*command, *wanted], cwd=ROOT).returncode:  # noqa: S603
         sys.exit("pip did not find all wheels (see above).")
 
 

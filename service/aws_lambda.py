@@ -71,7 +71,7 @@ class Service:
             hurry.cancel()
             closing.clear()
             await self.app[STORAGE].finish()
-        return write(response, event if isinstance(event, dict) else {})
+        return write(response, event)
 
     async def _response(self, request: Request) -> Response:
         async with self.session.request(
@@ -100,7 +100,9 @@ class Service:
 
 @asynccontextmanager
 async def _open() -> AsyncIterator[Service]:
-    settings = Settings.from_env({"DIRECT_UPLOAD_FROM": GATEWAY_BYTES, **os.environ})
+    settings = Settings.from_env(
+        os.environ | {"DIRECT_UPLOAD_FROM": os.environ.get("DIRECT_UPLOAD_FROM") or GATEWAY_BYTES}
+    )
     logs.set_up(settings)
     with tempfile.TemporaryDirectory(prefix="cloud-images-") as folder:
         path = str(Path(folder) / "socket")

@@ -37,6 +37,7 @@ class Container(Generic[Opened]):
 
     def close(self) -> None:
         """Close what was opened, and the loop."""
+        atexit.unregister(self.close)
         self._runner.run(self._stack.aclose())
         self._runner.close()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -11,6 +12,8 @@ from typing import Any
 
 MAX_BYTES = 5 * 1024 * 1024
 MESSAGE_VERSION = 1
+# What can be part of a key in S3 as it is, and cannot be taken for a partition of another kind in the table.
+USER_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._@+=:|-]{0,127}")
 EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 EXTENSIONS = {

@@ -5,7 +5,7 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,20 @@ class Deployment:
         """A client of any of AWS's services."""
         async with _client(self.endpoint, service) as made:
             yield made
+
+    @asynccontextmanager
+    async def without(self, actions: Collection[str]) -> AsyncIterator[None]:
+        """Take actions from the service's role while the context lasts."""
+        async with self.client("lambda") as functions, self.client("iam") as iam:
+            config = await functions.get_function_configuration(FunctionName=self.outputs["ServiceFunctionName"])
+            policy = {"RoleName": config["Role"].rpartition("/")[2], "PolicyName": "less"}
+            denied = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+            await iam.put_role_policy(**policy, PolicyDocument=document)
+            try:
+                yield
+            finally:
+                await iam.delete_role_policy(**policy)
 
     async def logs(self, function: str) -> list[str]:
         """What `ServiceFunction` or `WorkerFunction` has logged so far, oldest first."""

@@ -124,7 +124,11 @@ async def test_a_photo_goes_in_over_http_and_comes_out_of_s3(
         with Image.open(io.BytesIO(shown.body)) as image:
             assert (image.format, image.size) == ("WEBP", (variant["width"], variant["height"]))
             assert len(shown.body) == variant["size"]
-    assert (await client.get("/v1/images")).json == {"images": [record], "next_cursor": None}
+    assert (await client.get("/v1/images")).json == {
+        "images": [record],
+        "next_cursor": None,
+        "direct_upload_from": None,
+    }
 
     assert (await client.ask("DELETE", path)).status == 204
     assert (await client.get(path)).status == 404

@@ -8,7 +8,7 @@ import hashlib
 import logging
 from dataclasses import replace
 
-from service.errors import Refused, ServiceError
+from service.errors import Refused, ServiceError, Unavailable
 from service.images import MAX_BYTES, Reason, Receipt, Record, Status
 from service.intake.formats import media_type
 from service.intake.receive import Inspection, too_large
@@ -37,25 +37,32 @@ async def admit(arrival: Arrival, storage: Storage, limits: Limits) -> Done | Re
 async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits) -> Done:
     user_id, image_id = said.user_id, said.image_id
     if await _is_settled(user_id, image_id, storage):
-        return Done(None)
+        return await _too_late(said, storage)
     try:
         receipt = _inspected(said, content, limits)
     except Refused as error:
-        if await storage.objects.staged_receipt(user_id, image_id):
-            return Done(None)  # other bytes were here first
-        log.info("image %s: refused as %s", image_id, error.code)
-        digest = hashlib.sha256(content).hexdigest() if content else ""
-        return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
-    staged: Receipt | None = receipt
-    if not await storage.objects.put_staged(receipt, content, new=True):
-        # An earlier delivery, which may not have come to sending the message; or other bytes were here first.
         staged = await storage.objects.staged_receipt(user_id, image_id)
-    elif await _is_settled(user_id, image_id, storage):
-        await storage.objects.delete_staged(user_id, image_id)
-        return Done(None)
-    if staged:
-        await storage.queue.send(staged.to_message())
+        if staged is None:
+            log.info("image %s: refused as %s", image_id, error.code)
+            digest = hashlib.sha256(content).hexdigest() if content else ""
+            return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
+    else:
+        made = await storage.objects.put_staged(receipt, content, new=True)
+        staged = receipt if made else await storage.objects.staged_receipt(user_id, image_id)
+        if await _is_settled(user_id, image_id, storage):
+            return await _too_late(said, storage)
+    if staged is None:
+        # S3 answers "conflict" also while another request for the key is under way, whatever becomes of that one.
+        raise Unavailable("s3_unavailable", "S3 did not stage the upload, and has no other one.")
+    # Also of bytes that were here first: their own delivery may not have come to sending the message.
+    await storage.queue.send(staged.to_message())
     return Done(Status.QUEUED)
+
+
+async def _too_late(said: Receipt, storage: Storage) -> Done:
+    """What has a record needs no staged bytes any more, these or those of a delivery that broke off."""
+    await storage.objects.delete_staged(said.user_id, said.image_id)
+    return Done(None)
 
 
 async def _is_settled(user_id: str, image_id: str, storage: Storage) -> bool:

@@ -19,7 +19,7 @@ from service.storage.objects import VARIANTS
 from service.storage.queue import Delivery
 from worker import cage
 from worker.decoder import Decoders, open_decoders
-from worker.deliveries import Deliveries
+from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ FINISH_SECONDS = 5.0
 CUT_SECONDS = 3.0
 """How long before that it stops what does not end by itself."""
 HIDE_SECONDS = 1.0
+"""How long it then waits at most to tell the queue when messages come again, and once more for what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +42,34 @@ class Worker:
     async def take(self, records: list[dict[str, Any]], seconds: float) -> list[str]:
         """Process the messages of one event within that many seconds; the ids of those that shall come again."""
         stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds - FINISH_SECONDS, stop.set)
-        handling = Deliveries(self.settings, self.storage, self.decoders, stop)
+        finish = asyncio.get_running_loop().call_later(max(0, seconds - FINISH_SECONDS), stop.set)
+        # After an outage late: else five invocations of two minutes would make a dead letter.
+        handling = Deliveries(self.settings, self.storage, self.decoders, stop, outage_seconds=LONGEST_RETRY_SECONDS)
         deliveries = [_delivery(record) for record in records]
         tasks = [asyncio.create_task(handling.handle(delivery)) for delivery in deliveries]
         _, late = await asyncio.wait(tasks, timeout=max(0, seconds - CUT_SECONDS))
         for task in late:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        await self._hide(dict(zip(deliveries, outcomes, strict=True)))
-        await self.storage.finish()
+        finish.cancel()
+        await self._hide(
+            dict(zip(deliveries, outcomes, strict=True)), LONGEST_RETRY_SECONDS if handling.met_outage else 0
+        )
+        # What hangs must not take the answer with it, which says what is done.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HIDE_SECONDS):
+                await self.storage.finish()
         return [record["messageId"] for record, again in zip(records, outcomes, strict=True) if again is not None]
 
-    async def _hide(self, outcomes: dict[Delivery, int | BaseException | None]) -> None:
+    async def _hide(self, outcomes: dict[Delivery, int | BaseException | None], late_seconds: int) -> None:
         """Tell the queue when messages shall come again; of others it knows that by its visibility timeout."""
         later: dict[int, list[Delivery]] = {}
         for delivery, again in outcomes.items():
+            if isinstance(again, asyncio.CancelledError):
+                log.warning("a message comes again: the time of this invocation is over")
+                again = late_seconds
             if isinstance(again, BaseException):
-                log.warning("a message comes again: %s", again or "the time of this invocation is over")
+                log.warning("a message comes again: %r", again)
             if isinstance(again, int):
                 later.setdefault(again, []).append(delivery)
         with suppress(ServiceError, TimeoutError):
@@ -89,13 +100,17 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     """Processes an SQS event; `batchItemFailures` names the messages that come again.
 
     Anything else is no work for it: logged, and answered as a batch without failures.
+
+    :raises Exception: some records of the event are not what SQS sends; all of its messages come again.
     """
     records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list) or not all(_is_of_sqs(record) for record in records):
+    if not isinstance(records, list) or not any(map(_is_of_sqs, records)):
         log.warning("this event is not one of SQS: %.200r", event)
         return {"batchItemFailures": []}
+    if not all(map(_is_of_sqs, records)):
+        raise ValueError("some records of this event are not of SQS")
     seconds = context.get_remaining_time_in_millis() / 1000
-    again = _container.run(lambda worker: worker.take(records, seconds)) if records else []
+    again = _container.run(lambda worker: worker.take(records, seconds))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 
 

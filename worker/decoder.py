@@ -96,8 +96,10 @@ class Decoders:
         return answer
 
     async def _start(self) -> Process:
-        # No credentials and no home; only where Python finds its modules.
+        # No credentials and no home; only where Python finds its modules, and on Lambda its own library.
         environment = {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
+        if libraries := os.environ.get("LD_LIBRARY_PATH"):
+            environment["LD_LIBRARY_PATH"] = libraries
         memory = str(self._settings.decoder_memory)
         process: Process | None = None
         try:

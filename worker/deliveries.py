@@ -28,15 +28,29 @@ Upload = Receipt | Arrival
 
 
 class Deliveries:
-    """Handles deliveries. When `stop` is set, none is held back any more to wait for AWS."""
+    """Handles deliveries. When `stop` is set, none is held back any more to wait for AWS.
 
-    def __init__(self, settings: Settings, storage: Storage, decoders: Decoders, stop: asyncio.Event) -> None:
+    What AWS's absence then kept from being done comes again after `outage_seconds`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        decoders: Decoders,
+        stop: asyncio.Event,
+        *,
+        outage_seconds: int = 0,
+    ) -> None:
         self._settings = settings
         self._storage = storage
         self._decoders = decoders
         self._stop = stop
+        self._outage_seconds = outage_seconds
         self._limits = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
         self._most: int | None = None
+        self.met_outage = False
+        """Whether AWS has been away at any of them."""
 
     async def handle(self, delivery: Delivery) -> int | None:
         """Process one delivery; None when its message can be deleted, else after how many seconds it shall come again.
@@ -46,8 +60,7 @@ class Deliveries:
         try:
             uploads = _uploads(delivery.body)
         except UndecodableMessage as error:
-            reason = Reason(code="undecodable_message", detail=str(error))
-            log.warning("delivery %d of a message did not work: %s", delivery.count, reason.detail)
+            log.warning("delivery %d of a message did not work: %s", delivery.count, error)
             return await self._seconds_before_next(delivery)
         retries: dict[Upload, Retry] = {}
         for upload in uploads:
@@ -61,11 +74,11 @@ class Deliveries:
                 log.info("image %s: %s", upload.image_id, outcome.status or "nothing left to do")
         if not retries:
             return None
-        if self._stop.is_set() and all(retry.outage for retry in retries.values()):
-            return 0
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
             for upload, retry in retries.items():
                 await self._fail(upload, retry.reason)
+        elif self._stop.is_set() and all(retry.outage for retry in retries.values()):
+            return self._outage_seconds
         return await self._seconds_before_next(delivery)
 
     async def _process(self, upload: Upload) -> Done | Retry:
@@ -80,7 +93,10 @@ class Deliveries:
             except Exception:
                 log.exception("processing failed in a way that nobody foresaw")
                 return Retry(Reason(code="internal_error", detail="The worker failed at this image."))
-            if isinstance(outcome, Done) or not outcome.outage or not await anext(while_away, False):
+            if isinstance(outcome, Done) or not outcome.outage:
+                return outcome
+            self.met_outage = True
+            if not await anext(while_away, False):
                 return outcome
 
     async def _fail(self, upload: Upload, reason: Reason) -> None:

@@ -12,6 +12,8 @@ Headers = list[tuple[str, str]]
 # What may stand in a path or query as it is; "%" only before two hexadecimal digits.
 SAFE = "/:@!$&'()*+,;=-._~?%"
 STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# RFC 9110, section 5.6.2. A colon in a name would make another header of it.
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class NotHttp(Exception):
@@ -48,6 +50,8 @@ def read(event: Any, *, base_path: str = "", user_claim: str = "sub") -> Request
         else:
             method, path, query = event["httpMethod"], event["path"], _query(event, encoded="elb" in context)
         path, prefix = _without_prefix(path, context, base_path)
+        if not path.startswith("/"):
+            raise ValueError("a path begins with a slash")
         target = _escaped(path).replace("?", "%3F") + (f"?{_escaped(query)}" if query else "")
         return Request(str(method), target, prefix, _headers(event), _body(event), _user(context, user_claim))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -73,16 +77,18 @@ def _pairs(values: Mapping[str, Any] | None) -> Headers:
 
 def _without_prefix(path: str, context: Mapping[str, Any], base_path: str) -> tuple[str, str]:
     """The path as the application knows it, and what its client has to put before it."""
-    stage, shown = context.get("stage") or "$default", ""
+    stage, domain, shown = context.get("stage") or "$default", str(context.get("domainName", "")), ""
     if "http" in context:
-        # An HTTP API leaves a named stage in the path; its clients see it unless they come by a custom domain.
+        # An HTTP API leaves a named stage in the path, also for clients of a custom domain, who do not see it.
         if stage != "$default" and f"{path}/".startswith(f"/{stage}/"):
             path = path.removeprefix(f"/{stage}")
-            shown = f"/{stage}" if ".execute-api." in str(context.get("domainName", "")) else ""
+            shown = f"/{stage}" if ".execute-api." in domain else ""
     elif str(context.get("path", "")).endswith(path):
         shown = str(context.get("path", "")).removesuffix(path)
     if base_path and f"{path}/".startswith(f"{base_path}/"):
         path, shown = path.removeprefix(base_path), shown + base_path
+    elif "http" in context and ".execute-api." not in domain and ".lambda-url." not in domain:
+        shown += base_path  # which an HTTP API takes out of the path
     return path or "/", shown
 
 
@@ -94,6 +100,8 @@ def _escaped(text: str) -> str:
 def _headers(event: Mapping[str, Any]) -> Headers:
     several = event.get("multiValueHeaders")
     headers = [(name.lower(), value) for name, value in _pairs(several if several else event.get("headers"))]
+    if odd := [name for name, _ in headers if not TOKEN.fullmatch(name)]:
+        raise ValueError(f"no header has the name {odd[0]!r}")
     cookies = event.get("cookies") or []
     return [*headers, ("cookie", "; ".join(cookies))] if cookies else headers
 
@@ -110,12 +118,11 @@ def _user(context: Mapping[str, Any], user_claim: str) -> str | None:
     authorizer = context.get("authorizer")
     if authorizer is None:
         return None
-    if "iam" in authorizer:
-        return str((authorizer["iam"] or {}).get("userId") or "")
-    if "jwt" in authorizer:
-        claims = authorizer["jwt"]["claims"]
-    elif "lambda" in authorizer or "claims" in authorizer:
-        claims = authorizer.get("lambda") or authorizer.get("claims") or {}
-    else:  # a function as the authorizer of a REST API
-        claims = {user_claim: authorizer.get("principalId")} | authorizer
+    if "http" not in context:
+        # What the authorizer function of a REST API returns stands beside its principal, under names that it chose.
+        claims = authorizer.get("claims") or {"sub": authorizer.get("principalId")} | authorizer
+    elif iam := authorizer.get("iam"):
+        claims = {user_claim: iam.get("userId")}
+    else:
+        claims = (authorizer.get("jwt") or {}).get("claims") or authorizer.get("lambda") or {}
     return str(claims.get(user_claim) or "")

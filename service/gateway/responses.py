@@ -23,9 +23,11 @@ class Response:
     body: bytes = b""
 
 
-def write(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer in the form that the sender of `event` expects; binary bodies in base64."""
-    context = event.get("requestContext") or {}
+def write(response: Response, event: Any) -> dict[str, Any]:
+    """The answer in the form that the sender of `event`, whatever that is, expects; binary bodies in base64."""
+    event = event if isinstance(event, dict) else {}
+    context = event.get("requestContext")
+    context = context if isinstance(context, dict) else {}
     headers: dict[str, list[str]] = {}
     for name, value in response.headers:
         if name.lower() not in HOP_BY_HOP:
@@ -41,7 +43,8 @@ def write(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
         answer |= {"headers": _joined(headers)} | ({"cookies": cookies} if cookies else {})
     elif "elb" in context:
         answer["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
-        answer |= {"multiValueHeaders": headers} if "multiValueHeaders" in event else {"headers": _joined(headers)}
+        several = event.get("multiValueHeaders") is not None
+        answer |= {"multiValueHeaders": headers} if several else {"headers": _joined(headers)}
     else:
         answer["multiValueHeaders"] = headers
     return answer

@@ -1,13 +1,9 @@
 """Who is asking."""
 
-import re
-
 from aiohttp import web
 
 from service.errors import Unauthenticated
-
-# What can be part of a key in S3 as it is, and cannot be taken for a partition of another kind in the table.
-USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=:|-]{0,127}")
+from service.images import USER_ID
 
 
 def authenticated(request: web.Request) -> str:
@@ -17,10 +13,12 @@ def authenticated(request: web.Request) -> str:
     """
     given = request.headers.getall("X-User-Id", [])
     if not given:
-        raise Unauthenticated("unauthenticated", "The header X-User-Id is missing.")
+        raise Unauthenticated(
+            "unauthenticated", "Nobody says who is asking: X-User-Id, or the user's claim in the token, is missing."
+        )
     if len(given) > 1 or not USER_ID.fullmatch(given[0]):
         raise Unauthenticated(
             "invalid_user_id",
-            "X-User-Id must be given once: 1 to 128 letters, digits or ._@+=:|- and begin with a letter or digit.",
+            "A user's id is given once: 1 to 128 letters, digits or ._@+=:|- and does not begin with any of .@+=:|",
         )
     return given[0]

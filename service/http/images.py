@@ -8,7 +8,7 @@ from aiohttp import web
 from service.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from service.http.auth import authenticated
 from service.http.json_body import json_object, text_of, texts_of
-from service.http.keys import STORAGE
+from service.http.keys import SETTINGS, STORAGE
 from service.http.parameters import read_cursor, read_filters, read_limit, refuse_unknown, write_cursor
 from service.http.prefer import preferred_wait, settled
 from service.http.views import answer, etag, view
@@ -34,7 +34,13 @@ async def list_images(request: web.Request) -> web.Response:
     else:
         images, last = await storage.catalog.page(user_id, limit, filters, after)
     next_cursor = write_cursor(last, filters) if last else None
-    return answer({"images": [view(request, image) for image in images], "next_cursor": next_cursor})
+    return answer(
+        {
+            "images": [view(request, image) for image in images],
+            "next_cursor": next_cursor,
+            "direct_upload_from": request.app[SETTINGS].direct_upload_from,
+        }
+    )
 
 
 async def get_image(request: web.Request) -> web.Response:

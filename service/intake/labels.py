@@ -28,9 +28,10 @@ def read_filename(text: str | None) -> str | None:
     """
     if not text:
         return None
+    # First this: half a character, as JSON can hold it, has no UTF-8.
+    _refuse_controls(text, "invalid_filename", "A file name")
     if len(text.encode()) > FILENAME_BYTES:
         raise Refused("invalid_filename", f"A file name may have at most {FILENAME_BYTES} bytes.")
-    _refuse_controls(text, "invalid_filename", "A file name")
     return text
 
 

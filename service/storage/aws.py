@@ -27,6 +27,7 @@ CONNECT_SECONDS = 2
 CALL_SECONDS = 10
 """How long one call may take, retries included; a client that waits for its answer has no use for more."""
 CONNECTIONS = 64
+REASON_CHARACTERS = 500
 
 
 @functools.cache
@@ -56,15 +57,23 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         yield made
 
 
-def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
-    """The bucket, for bytes; with the same credentials that botocore finds (profiles, containers, roles)."""
-    endpoint = endpoint or settings.endpoint_s3
-    session = _session()
+async def credentials() -> Any:
+    """The credentials of this moment, as botocore finds them (profiles, containers, roles).
 
-    async def credentials() -> "S3Credential":
-        found = await session.get_credentials()
-        if found is None:
-            raise Unavailable("credentials_missing", "The service has no AWS credentials.")
+    :raises Unavailable: there are none.
+    """
+    found = await _session().get_credentials()
+    if found is None:
+        raise Unavailable("credentials_missing", "The service has no AWS credentials.")
+    return found
+
+
+def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
+    """The bucket, for bytes; with the same credentials as all else."""
+    endpoint = endpoint or settings.endpoint_s3
+
+    async def provide() -> "S3Credential":
+        found = await credentials()
         frozen = await found.get_frozen_credentials()
         return {
             "access_key_id": frozen.access_key,
@@ -79,7 +88,7 @@ def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
         **at,
         region=settings.region,
         virtual_hosted_style_request=endpoint is None,
-        credential_provider=credentials,
+        credential_provider=provide,
         client_options={
             "allow_http": True,
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
@@ -103,7 +112,7 @@ def translated(service: str) -> Iterator[None]:
         # A panic inside of obstore (no more file descriptors, say) is not an `Exception`, and its class has no address.
         if not isinstance(error, AWAY) and type(error).__name__ != "PanicException":
             raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = " ".join(str(error).partition("Debug source:")[0].split())[:REASON_CHARACTERS] or type(error).__name__
         log.warning("%s does not answer as it should: %s", service, reason)
         raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.images import MAX_BYTES, Receipt
 from service.settings import Settings
-from service.storage.aws import calling, client
+from service.storage.aws import calling, client, credentials
 from service.storage.objects import METADATA_KEY, direct_key, metadata
 
 
@@ -43,6 +43,7 @@ class DirectUploads:
         least, most = (receipt.size, receipt.size) if receipt.size else (1, MAX_BYTES)
         conditions: list[Any] = [{name: value} for name, value in fields.items()]
         async with calling("s3"):
+            await credentials()  # botocore does not look whether there are any before it signs
             signer = await self._signer()
             made = await signer.generate_presigned_post(
                 Bucket=self._settings.bucket,

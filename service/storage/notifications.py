@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
-from service.images import is_image_id
+from service.images import USER_ID, is_image_id
 from service.storage.objects import direct_key
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def arrivals(text: str) -> list[Arrival] | None:
 
 def _arrival(key: str) -> Arrival | None:
     _, user_id, image_id = [*key.split("/", 2), "", ""][:3]
-    if not (user_id and is_image_id(image_id) and key == direct_key(user_id, image_id)):
+    if not (USER_ID.fullmatch(user_id) and is_image_id(image_id) and key == direct_key(user_id, image_id)):
         log.warning("no direct upload has a key like %r", key)
         return None
     return Arrival(user_id, image_id)

@@ -16,6 +16,8 @@ FIELDS = {
     "direct_upload_from",
 }
 """What the API tells of an image, in receipt and record alike."""
+EMPTY: dict[str, Any] = {"images": [], "next_cursor": None, "direct_upload_from": None}
+"""A page of nothing."""
 
 
 def id_at(milliseconds: int, rest: int | None = None) -> str:

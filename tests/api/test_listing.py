@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.storage import Storage
-from tests.api.records import id_at, record, settle
+from tests.api.records import EMPTY, id_at, record, settle
 from tests.driver import Client
 from tests.pictures import TINY
 
@@ -48,7 +48,7 @@ async def stored(client: Client, storage: Storage, milliseconds: Sequence[int]) 
 async def test_nothing(client: Client) -> None:
     """A user without images has an empty list, which is no error."""
     answer = await client.get("/v1/images")
-    assert (answer.status, answer.json) == (200, {"images": [], "next_cursor": None})
+    assert (answer.status, answer.json) == (200, EMPTY)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -130,7 +130,7 @@ async def test_queued_images_have_a_list_of_their_own(client: Client) -> None:
         receipt = await client.upload(TINY[content_type].data, content_type, f"/v1/images?tags={tag}")
         receipts.append(receipt.json)
     answer = await client.get("/v1/images?status=queued")
-    assert answer.json == {"images": receipts[::-1], "next_cursor": None}
+    assert answer.json == EMPTY | {"images": receipts[::-1]}
     ids = [receipt["image_id"] for receipt in receipts]
     assert await everything(client, status="queued", limit=2) == ids[::-1]
     assert await everything(client, status="queued", limit=1, order="asc") == ids

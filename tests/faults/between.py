@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -39,11 +39,16 @@ async def aws_on(port: int, tmp_path: Path) -> AsyncIterator[None]:
 
 
 class Relay:
-    """A TCP relay to one server. `tries` counts the connections that came while it was not whole."""
+    """A TCP relay to one server. `tries` counts the connections that came while it was not whole, `made` all.
+
+    `fetched` counts the bytes that came from the server.
+    """
 
     def __init__(self, target: str) -> None:
         self.url = ""
         self.tries = 0
+        self.made = 0
+        self.fetched = 0
         self._target = urlsplit(target)
         self._fault: str | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -75,6 +80,7 @@ class Relay:
         assert task is not None
         self._tasks.add(task)
         self._writers.add(writer)
+        self.made += 1
         try:
             if self._fault:
                 self.tries += 1
@@ -83,11 +89,14 @@ class Relay:
                 return
             up_reader, up_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
             self._writers.add(up_writer)
-            await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
+            await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer, self._count))
             self._writers.discard(up_writer)
         finally:
             writer.transport.abort()
             self._writers.discard(writer)
+
+    def _count(self, data: bytes) -> None:
+        self.fetched += len(data)
 
     async def close(self) -> None:
         """Break all connections and wait for their ends."""
@@ -96,9 +105,13 @@ class Relay:
             await asyncio.wait(self._tasks)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Callable[[bytes], None] | None = None
+) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(65536):
+            if seen:
+                seen(data)
             writer.write(data)
             await writer.drain()
     writer.close()

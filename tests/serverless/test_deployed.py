@@ -1,6 +1,6 @@
 """The template and the zips as users deploy them, on a local AWS that runs the functions, driven from outside."""
 
-import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -24,6 +24,7 @@ from tests.wire import problem
 
 POISON = "this is no message of ours"
 DIRECT_UPLOAD_FROM = 4_600_000
+REFUSED = re.compile("403 Forbidden|AccessDenied|Traceback")
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +228,18 @@ async def _as(client: Client, token: str | None, method: str, path: str) -> Answ
     return await client.ask(method, path, headers=headers, data=PNG if method == "POST" else None)
 
 
-async def test_functions_hold_to_their_roles(deployment: Deployment) -> None:
-    """No function was refused what it asked for, and none knows more of the user than the gateway says."""
+async def test_functions_hold_to_their_roles(client: Client, deployment: Deployment) -> None:
+    """No function is refused what it needs; and it is refused what its role does not name."""
+    path = (await client.upload(PNG, "image/png")).headers["Location"]
+    given = await form_for(client, "image/png")
+    assert await post(client, given, PNG) is None
+    for one in (path, path_of(given)):
+        assert (await ready(client, one))["status"] == "ready"
+        assert (await client.ask("DELETE", one)).status == 204
     for function in ("ServiceFunction", "WorkerFunction"):
-        refused = [line for line in await deployment.logs(function) if "AccessDenied" in line or "Traceback" in line]
-        assert refused == [], json.dumps(refused, indent=1)
+        lines = await deployment.logs(function)
+        assert lines or function == "ServiceFunction"
+        assert [line for line in lines if REFUSED.search(line)] == []
+    async with deployment.without(("s3:PutObject",)):
+        assert problem(await client.upload(PNG, "image/png")) == (503, "s3_unavailable")
+    assert [line for line in await deployment.logs("ServiceFunction") if REFUSED.search(line)]

@@ -1,0 +1,69 @@
+"""The numbers of `deploy/template.yaml`, which must fit each other, the code and the Makefile."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode.cfn_yaml import load
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: Any = load(str(ROOT / "deploy/template.yaml"))
+FUNCTIONS = ("ServiceFunction", "WorkerFunction")
+FINISH_SECONDS = 5
+"""So long before its time is over the worker's function gives back what it has not done."""
+
+
+def properties(resource: str) -> Any:
+    """Of a resource."""
+    return TEMPLATE["Resources"][resource]["Properties"]
+
+
+def variables(function: str) -> dict[str, Any]:
+    """The environment of a function."""
+    given: dict[str, Any] = properties(function)["Environment"]["Variables"]
+    return given
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_variable_is_a_setting(function: str) -> None:
+    """And one that can be read."""
+    known = {name for one in dataclasses.fields(Settings) for name in one.metadata["env"]}
+    given = variables(function)
+    assert set(given) <= known
+    Settings.from_env({name: text for name, text in given.items() if isinstance(text, str)})
+
+
+def test_a_batch_is_done_in_time() -> None:
+    """Even if every image of it takes as long as it may, in the only decoder."""
+    worker = Settings.from_env({name: text for name, text in variables("WorkerFunction").items() if str(text) == text})
+    assert worker.decoders == 1
+    batch = properties("WorkerEvents")["BatchSize"]
+    assert batch * worker.decode_seconds < properties("WorkerFunction")["Timeout"] - FINISH_SECONDS
+    assert worker.decoder_memory < properties("WorkerFunction")["MemorySize"] * 1024 * 1024
+
+
+def test_messages_stay_hidden_long_enough() -> None:
+    """Six times the time-out of the function: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    assert properties("Queue")["VisibilityTimeout"] >= 6 * properties("WorkerFunction")["Timeout"]
+
+
+def test_the_last_delivery_is_known_to_be_the_last() -> None:
+    """To the function as to the queue."""
+    deliveries = properties("Queue")["RedrivePolicy"]["maxReceiveCount"]
+    assert {int(variables(function)["MAX_DELIVERIES"]) for function in FUNCTIONS} == {deliveries}
+
+
+def test_answers_come_before_the_gateway_gives_up() -> None:
+    """An HTTP API waits for 30 seconds."""
+    timeout = properties("ServiceFunction")["Timeout"]
+    assert float(variables("ServiceFunction")["PREFER_WAIT_SECONDS"]) < timeout < 30
+
+
+def test_packages_are_made_for_the_runtime() -> None:
+    """Of both functions, by default."""
+    (made_for,) = re.findall(r"^PYTHON_VERSION \?= ([\d.]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {properties(function)["Runtime"] for function in FUNCTIONS} == {f"python{made_for}"}
