@@ -5,7 +5,7 @@ import os
 import re
 import time
 import uuid
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,9 @@ EXTENSIONS = {
     "image/webp": "webp",
     "image/avif": "avif",
 }
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Status(StrEnum):
@@ -61,7 +64,8 @@ class Receipt:
 
     def to_message(self) -> str:
         """The message's text: compact JSON, at most about 2 KB."""
-        return json.dumps({"v": MESSAGE_VERSION, **asdict(self)}, ensure_ascii=False, separators=(",", ":"))
+        # Not `asdict`, which copies every value and takes four times as long; each upload comes by here.
+        return _compact({"v": MESSAGE_VERSION} | {name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def from_message(cls, text: str) -> "Receipt":

@@ -45,6 +45,9 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         read_timeout=30,
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 3},
+        # Each a tenth of what a call costs: AWS checks parameters itself, and a fixed name need not be put together.
+        parameter_validation=False,
+        user_agent="cloud-images",
         # Servers that only resemble S3 do not know the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

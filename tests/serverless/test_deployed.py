@@ -37,6 +37,8 @@ async def zips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def deployment(tmp_path_factory: pytest.TempPathFactory, zips: Path) -> AsyncIterator[Deployment]:
     """The stack, with roles in force; what fails is tried again at once, so that nobody waits for dead letters."""
     async with deployed(tmp_path_factory.mktemp("stack"), zips) as made:
+        # S3 has said that notifications are on; a function that is changed under a message loses hold of it.
+        await idle(made)
         async with made.client("lambda") as functions:
             name = made.outputs["WorkerFunctionName"]
             config = await functions.get_function_configuration(FunctionName=name)
@@ -85,6 +87,15 @@ async def waiting(deployment: Deployment, queue: str = "QueueUrl") -> int:
     return sum(map(int, answer["Attributes"].values()))
 
 
+async def idle(deployment: Deployment) -> None:
+    """Wait until no message is left, also none whose image is ready but which has not been deleted yet."""
+
+    async def empty() -> bool:
+        return not await waiting(deployment)
+
+    await until(empty, 0.1)
+
+
 async def test_the_life_of_an_image(client: Client, deployment: Deployment) -> None:
     """Uploaded, ready, listed, edited, downloaded, deleted: byte by byte what went in."""
     photo = jpeg()
@@ -123,6 +134,7 @@ async def test_a_form_and_a_client_that_waits(client: Client) -> None:
 
 async def test_the_400_table(client: Client, deployment: Deployment) -> None:
     """Each refusal of a file, a form, a word or a parameter, by its code; nothing of any is kept."""
+    await idle(deployment)
     wrong: dict[str, object] = {}
 
     async def refused(name: str, code: str, asking: Any) -> None:
