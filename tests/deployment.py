@@ -26,28 +26,16 @@ DEPLOY = {"Delay": 1, "MaxAttempts": 60}
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stack.
-
-    Ask `url` with `Host: <host>`, and paths are those of AWS; where no header can be set, `url_by_path` does as well.
-    """
+    """A deployed stack."""
 
     endpoint: str
     outputs: Mapping[str, str]
 
     @property
-    def host(self) -> str:
-        """The API's own name, which no DNS knows."""
-        return self.outputs["ApiUrl"].partition("://")[2]
-
-    @property
     def url(self) -> str:
-        """Where the API's host is."""
-        return self.endpoint
-
-    @property
-    def url_by_path(self) -> str:
-        """The API under a path of the local AWS."""
-        return f"{self.endpoint}/_aws/execute-api/{self.host.partition('.')[0]}"
+        """The API, under a path of the local AWS: its own name is one that no DNS knows."""
+        host = self.outputs["ApiUrl"].partition("://")[2]
+        return f"{self.endpoint}/_aws/execute-api/{host.partition('.')[0]}"
 
     @asynccontextmanager
     async def client(self, service: str) -> AsyncIterator[Any]:

@@ -6,7 +6,7 @@ what is not staged yet. Who staged it looks for a record after that, because wha
 
 import hashlib
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from service.errors import Refused, ServiceError, Unavailable
 from service.images import MAX_BYTES, Reason, Receipt, Record, Status
@@ -80,13 +80,4 @@ def _inspected(said: Receipt, content: bytes, limits: Limits) -> Receipt:
         raise too_large()
     inspection = Inspection(media_type(said.content_type), limits)
     inspection.feed(content)
-    facts = inspection.finish()
-    return replace(
-        said,
-        content_type=facts.content_type,
-        size=facts.size,
-        sha256=facts.sha256,
-        width=facts.width,
-        height=facts.height,
-        frames=facts.frames,
-    )
+    return replace(said, **asdict(inspection.finish()))

@@ -51,7 +51,7 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory, zips: Path) -> As
 async def client_of(deployment: Deployment, user: str) -> AsyncIterator[Client]:
     """A user of the deployed API."""
     async with aiohttp.ClientSession() as session:
-        yield Client(session, deployment.url_by_path, user)
+        yield Client(session, deployment.url, user)
 
 
 @pytest.fixture

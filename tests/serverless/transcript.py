@@ -73,7 +73,7 @@ async def main() -> None:
         (Path(folder) / "stack").mkdir()
         async with deployed(Path(folder) / "stack", zips) as made, aiohttp.ClientSession() as session:
             print(json.dumps(made.outputs, indent=1))
-            await converse(Talking(session, made.url_by_path, "alice"))
+            await converse(Talking(session, made.url, "alice"))
 
 
 if __name__ == "__main__":
