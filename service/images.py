@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -42,7 +43,7 @@ class UndecodableMessage(Exception):
     """A message that this version of the worker cannot read; its text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Receipt:
     """Everything known of an upload; once accepted, it travels to the worker as the message.
 
@@ -62,10 +63,12 @@ class Receipt:
     title: str | None = None
     tags: tuple[str, ...] = ()
 
-    def to_message(self) -> str:
+    @cached_property
+    def message(self) -> str:
         """The message's text: compact JSON, at most about 2 KB."""
         # Not `asdict`, which copies every value and takes four times as long; each upload comes by here.
-        return _compact({"v": MESSAGE_VERSION} | {name: getattr(self, name) for name in self.__slots__})
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return _compact({"v": MESSAGE_VERSION, **values})
 
     @classmethod
     def from_message(cls, text: str) -> "Receipt":

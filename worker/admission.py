@@ -55,7 +55,7 @@ async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits
         # S3 answers "conflict" also while another request for the key is under way, whatever becomes of that one.
         raise Unavailable("s3_unavailable", "S3 did not stage the upload, and has no other one.")
     # Also of bytes that were here first: their own delivery may not have come to sending the message.
-    await storage.queue.send(staged.to_message())
+    await storage.queue.send(staged.message)
     return Done(Status.QUEUED)
 
 

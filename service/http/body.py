@@ -94,7 +94,8 @@ async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
     seconds = request.app[SETTINGS].body_idle_seconds
     await _invite(request)
     content = request.content
-    while True:
+    # A body that was cut short is at its end too, and says so when it is read.
+    while content.exception() is not None or not content.at_eof():
         try:
             async with asyncio.timeout(seconds):
                 chunk = await content.readany()
@@ -102,6 +103,5 @@ async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
             raise Refused("malformed_body", "The framing of the body is broken.") from error
         except TimeoutError:
             raise Refused("body_timeout", f"The body stalled for more than {seconds:g} seconds.") from None
-        if not chunk:
-            return
-        yield chunk
+        if chunk:
+            yield chunk

@@ -13,6 +13,7 @@ from service.storage.direct import DirectUploads
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.objects import Objects
 from service.storage.queue import Queue
+from service.storage.sqs import open_sqs
 from service.storage.staging import Staging
 
 GRACE_SECONDS = 0.02
@@ -38,11 +39,11 @@ class Storage:
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """The parts, ready to use; leaving the context waits for what is under way. Makes no call to AWS by itself."""
-    async with clients(settings, "sqs", "dynamodb") as (sqs, dynamodb):
+    async with clients(settings, "sqs", "dynamodb") as (client, dynamodb), open_sqs(client, settings) as sqs:
         bucket = Bucket(object_store(settings), object_store(settings, settings.public_endpoint_s3))
         await bucket.warm_up()
         objects = Objects(bucket)
-        queue = Queue(sqs, settings)
+        queue = Queue(client, sqs, settings)
         staging = Staging(objects, queue)
         storage = Storage(
             objects=objects,

@@ -3,15 +3,20 @@
 import asyncio
 import functools
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
+import aiohttp
 import obstore.exceptions
 from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import get_cert_path
 from obstore.store import S3Store
 
 from service.errors import Unavailable
@@ -22,18 +27,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AWAY = (ClientError, BotoCoreError, obstore.exceptions.BaseError, TimeoutError, OSError)
+AWAY = (ClientError, BotoCoreError, aiohttp.ClientError, obstore.exceptions.BaseError, TimeoutError, OSError)
 CONNECT_SECONDS = 2
+READ_SECONDS = 30
+"""Longer than the longest long poll; every other call has the shorter limit of `calling`."""
 CALL_SECONDS = 10
 """How long one call may take, retries included; a client that waits for its answer has no use for more."""
 CONNECTIONS = 64
+IDLE_SECONDS = 15
+"""Shorter than AWS's own: a frozen Lambda container does not hear that a connection has been closed."""
+USER_AGENT = "cloud-images"
 REASON_CHARACTERS = 500
+
+
+@functools.cache
+def _core() -> AioSession:
+    return get_session()
 
 
 @functools.cache
 def _session() -> Any:
     """The process's one session: each reads the descriptions of all services anew, which takes 100 ms."""
-    return aioboto3.Session()
+    return aioboto3.Session(botocore_session=_core())
+
+
+def certificates() -> ssl.SSLContext:
+    """What tells a true AWS: the certificates that the user has named to botocore, or its own."""
+    return ssl.create_default_context(cafile=get_cert_path(_core().get_config_variable("ca_bundle") or True))
 
 
 @asynccontextmanager
@@ -41,13 +61,12 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
     """The process's client of `sqs`, `dynamodb` or `s3`; making one takes some 70 ms, so make it once."""
     config = AioConfig(
         connect_timeout=CONNECT_SECONDS,
-        # Longer than the longest long poll; every other call has the shorter limit of `calling`.
-        read_timeout=30,
+        read_timeout=READ_SECONDS,
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 3},
         # Each a tenth of what a call costs: AWS checks parameters itself, and a fixed name need not be put together.
         parameter_validation=False,
-        user_agent="cloud-images",
+        user_agent=USER_AGENT,
         # Servers that only resemble S3 do not know the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -85,19 +104,21 @@ def object_store(settings: Settings, endpoint: str | None = None) -> S3Store:
             "expires_at": getattr(found, "_expiry_time", None),
         }
 
-    at: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
+    # S3 itself checks the bytes against a checksum, which servers that only resemble it often do not know.
+    at: dict[str, Any] = {"endpoint": endpoint} if endpoint else {"checksum_algorithm": "CRC64NVME"}
     return S3Store(
         settings.bucket,
         **at,
         region=settings.region,
         virtual_hosted_style_request=endpoint is None,
+        # Else all bytes are hashed once more, for the signature; the worker checks them against the receipt's hash.
+        unsigned_payload=True,
         credential_provider=provide,
         client_options={
             "allow_http": True,
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "timeout": timedelta(seconds=CALL_SECONDS),
-            # Shorter than S3's own: a frozen Lambda container does not hear that a connection has been closed.
-            "pool_idle_timeout": timedelta(seconds=15),
+            "pool_idle_timeout": timedelta(seconds=IDLE_SECONDS),
         },
         retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=CALL_SECONDS)},
     )
@@ -112,20 +133,40 @@ def translated(service: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        # A panic inside of obstore (no more file descriptors, say) is not an `Exception`, and its class has no address.
-        if not isinstance(error, AWAY) and type(error).__name__ != "PanicException":
-            raise
-        reason = " ".join(str(error).partition("Debug source:")[0].split())[:REASON_CHARACTERS] or type(error).__name__
-        log.warning("%s does not answer as it should: %s", service, reason)
-        raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error
+        _translate(service, error)
+        raise
 
 
-@asynccontextmanager
-async def calling(service: str) -> AsyncIterator[None]:
-    """`translated`, and the time limit of one call."""
-    with translated(service):
-        async with asyncio.timeout(CALL_SECONDS):
-            yield
+def _translate(service: str, error: BaseException) -> None:
+    # A panic inside of obstore (no more file descriptors, say) is not an `Exception`, and its class has no address.
+    if not isinstance(error, AWAY) and type(error).__name__ != "PanicException":
+        return
+    reason = " ".join(str(error).partition("Debug source:")[0].split())[:REASON_CHARACTERS] or type(error).__name__
+    log.warning("%s does not answer as it should: %s", service, reason)
+    raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error
+
+
+class calling:  # noqa: N801 - used like the functions beside it
+    """`translated`, and the time limit of one call. A class, as every upload passes here and generators take longer."""
+
+    __slots__ = ("_limit", "_service")
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._limit = asyncio.timeout(CALL_SECONDS)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            error = late
+        if error is not None:
+            _translate(self._service, error)
 
 
 def error_code(error: ClientError) -> str:

@@ -33,7 +33,7 @@ def image_key(user_id: str, image_id: str, name: str) -> str:
 
 def metadata(receipt: Receipt) -> str:
     """The receipt as it stands in an object's metadata, which takes ASCII only."""
-    return base64.urlsafe_b64encode(receipt.to_message().encode()).decode()
+    return base64.urlsafe_b64encode(receipt.message.encode()).decode()
 
 
 def fits_metadata(receipt: Receipt) -> bool:

@@ -11,6 +11,7 @@ from service.errors import Unavailable
 from service.settings import Settings
 from service.storage.aws import calling, translated
 from service.storage.batches import BATCH, Batches
+from service.storage.sqs import Sqs
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,9 @@ class Delivery:
 class Queue:
     """The queue of accepted uploads. All methods raise `Unavailable` when SQS does not answer as it should."""
 
-    def __init__(self, client: Any, settings: Settings) -> None:
+    def __init__(self, client: Any, sqs: Sqs, settings: Settings) -> None:
         self._client = client
+        self._sqs = sqs
         self._name = settings.queue
         self._endpoint = settings.endpoint_sqs
         self._visibility = settings.visibility_seconds
@@ -63,24 +65,23 @@ class Queue:
                 {"ReceiptHandle": delivery.handle, "VisibilityTimeout": seconds}
                 for delivery in deliveries[at : at + BATCH]
             ]
-            await self._request("change_message_visibility_batch", entries)
+            await self._request("ChangeMessageVisibilityBatch", entries)
 
     async def _send(self, bodies: Sequence[str]) -> list[Exception | None]:
-        return await self._request("send_message_batch", [{"MessageBody": body} for body in bodies])
+        return await self._request("SendMessageBatch", [{"MessageBody": body} for body in bodies])
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> list[Exception | None]:
         entries = [{"ReceiptHandle": delivery.handle} for delivery in deliveries]
-        return await self._request("delete_message_batch", entries)
+        return await self._request("DeleteMessageBatch", entries)
 
-    async def _request(self, call: str, entries: list[dict[str, Any]]) -> list[Exception | None]:
+    async def _request(self, action: str, entries: list[dict[str, Any]]) -> list[Exception | None]:
         """The verdict on each entry: SQS answers 200 also when it took only some of them."""
         url = await self.url()
         async with calling("sqs"):
-            answer = await getattr(self._client, call)(
-                QueueUrl=url, Entries=[{"Id": str(index), **entry} for index, entry in enumerate(entries)]
-            )
+            numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries)]
+            answer = await self._sqs.call(action, {"QueueUrl": url, "Entries": numbered})
         for entry in answer.get("Failed", ()):
-            log.warning("sqs: %s failed for a message: %s %s", call, entry.get("Code"), entry.get("Message"))
+            log.warning("sqs: %s failed for a message: %s %s", action, entry.get("Code"), entry.get("Message"))
         taken = {entry["Id"] for entry in answer.get("Successful", ())}
         refused = Unavailable("sqs_unavailable", "SQS cannot take this request now.")
         return [None if str(index) in taken else refused for index in range(len(entries))]
@@ -90,12 +91,15 @@ class Queue:
         url = await self.url()
         # Without the time limit of `calling`: a long poll may take longer.
         with translated("sqs"):
-            answer = await self._client.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=min(most, BATCH),
-                WaitTimeSeconds=wait_seconds,
-                VisibilityTimeout=self._visibility,
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            answer = await self._sqs.call(
+                "ReceiveMessage",
+                {
+                    "QueueUrl": url,
+                    "MaxNumberOfMessages": min(most, BATCH),
+                    "WaitTimeSeconds": wait_seconds,
+                    "VisibilityTimeout": self._visibility,
+                    "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+                },
             )
         return [
             Delivery(

@@ -59,7 +59,7 @@ class Staging:
                     await self._objects.put_staged(receipt, await content())
             else:
                 await self._objects.put_staged(receipt, await content())
-            await self._queue.send(receipt.to_message())
+            await self._queue.send(receipt.message)
         except ServiceError:
             if not keep_on_failure:
                 # Beside the answer, which shall not wait for an S3 that is away.

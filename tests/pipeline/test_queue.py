@@ -67,13 +67,13 @@ async def test_a_message_that_comes_again_changes_nothing(
 ) -> None:
     """Not while the first is under way, and not when its work is long done and the record edited since."""
     receipt = await queued(client, storage)
-    await backstage.send(receipt.to_message())
+    await backstage.send(receipt.message)
     await drain(settings, storage, decoders)
     path = f"/v1/images/{receipt.image_id}"
     assert (await client.ask("PATCH", path, json={"title": "Edited"})).status == 200
     record = (await client.get(path)).json
     assert (record["status"], record["version"]) == ("ready", 2)
-    await backstage.send(receipt.to_message())
+    await backstage.send(receipt.message)
     await drain(settings, storage, decoders)
     assert (await client.get(path)).json == record
     assert (await client.get("/v1/images")).json["images"] == [record]
@@ -85,7 +85,7 @@ async def test_two_workers_with_the_same_message_in_hand(
 ) -> None:
     """Both have it decoded before either of them stores it."""
     receipt = await queued(client, storage)
-    await backstage.send(receipt.to_message())
+    await backstage.send(receipt.message)
     both = asyncio.Barrier(2)
     async with asyncio.timeout(20), AsyncExitStack() as workers:
         for _ in range(2):
@@ -109,7 +109,7 @@ async def test_what_is_deleted_while_queued_never_comes_back(
     assert (await client.get(path)).status == 404
     await drain(settings, storage, decoders)
     await storage.objects.put_staged(receipt, jpeg_progressive().data)
-    await backstage.send(receipt.to_message())
+    await backstage.send(receipt.message)
     await drain(settings, storage, decoders)
     assert (await client.get(path)).status == 404
     assert (await client.get("/v1/images")).json["images"] == []
@@ -146,8 +146,8 @@ async def test_messages_that_make_no_sense_become_dead_letters_and_their_neighbo
         "no JSON",
         "[]",
         '{"v":1}',
-        first.to_message().replace(first.image_id, "../../etc/passwd"),
-        json.dumps(json.loads(newer.to_message()) | {"v": MESSAGE_VERSION + 1, "shape": "round"}),
+        first.message.replace(first.image_id, "../../etc/passwd"),
+        json.dumps(json.loads(newer.message) | {"v": MESSAGE_VERSION + 1, "shape": "round"}),
     ]
     await backstage.send(*bodies)
     neighbours = [first, *[await queued(client, storage) for _ in range(3)]]
@@ -195,7 +195,7 @@ async def it_failed(client: Client, receipt: Receipt, backstage: Backstage, code
     assert (await client.get("/v1/images?status=failed")).json["images"] == [record]
     assert await backstage.keys_of(client.user) == {f"incoming/{receipt.image_id}"}
     dead = await backstage.dead_letters()
-    assert dead == [receipt.to_message()]
+    assert dead == [receipt.message]
     await backstage.send(*dead)
 
 
