@@ -7,8 +7,12 @@ import sys
 from typing import Any, BinaryIO
 
 from worker import cage
-from worker.picture import Bounds, NotSound, derive
 from worker.protocol import frame, header_length, read_header
+
+# thash would load it where it happens to be installed, and take a good part of the memory that images may use.
+sys.modules["numpy"] = None  # type: ignore[assignment]
+
+from worker.picture import Bounds, NotSound, derive  # noqa: E402
 
 BYTES_OF_A_PIXEL = 18
 """What the hungriest decoder takes for a pixel, measured over all formats at 49 megapixels: WebP with alpha."""

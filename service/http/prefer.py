@@ -11,6 +11,8 @@ from service.storage.catalog import Deleted
 
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+LONGER = 1.1
+"""By how much each pause is longer than the one before it: what is waited in vain is at most a tenth of the whole."""
 
 
 def preferred_wait(request: web.Request) -> float | None:
@@ -29,5 +31,5 @@ async def settled(request: web.Request, user_id: str, image_id: str, seconds: fl
         if left <= 0 or closing.is_set():
             break
         await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, LONGEST_PAUSE)
+        pause = min(pause * LONGER, LONGEST_PAUSE)
     return known

@@ -4,13 +4,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 
 from service.images import Reason, Receipt, Record, Status, Variant, created_at, rfc3339
 
 Item = dict[str, Any]
 
-_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
+_serializer = TypeSerializer()
 
 
 def to_item(record: Record) -> Item:
@@ -31,36 +31,39 @@ def to_item(record: Record) -> Item:
 
 def from_item(item: Item) -> Record:
     """The record of an item, also one that has attributes this version does not know."""
-    values = deserialize(item)
-    reason, variants = values.get("reason"), values.get("variants", {})
+    # By the known names: boto3's reader, which makes every number a Decimal first, takes three times as long.
     return Record(
         receipt=Receipt(
-            user_id=values["user_id"],
-            image_id=values["image_id"],
-            content_type=values["content_type"],
-            sha256=values["sha256"],
-            filename=values.get("filename"),
-            title=values.get("title"),
-            tags=tuple(values.get("tags", ())),
-            **{name: int(values[name]) for name in ("size", "width", "height", "frames")},
+            user_id=item["user_id"]["S"],
+            image_id=item["image_id"]["S"],
+            content_type=item["content_type"]["S"],
+            sha256=item["sha256"]["S"],
+            filename=_text(item, "filename"),
+            title=_text(item, "title"),
+            tags=tuple(tag["S"] for tag in item["tags"]["L"]) if "tags" in item else (),
+            **{name: _number(item, name) for name in ("size", "width", "height", "frames")},
         ),
-        status=Status(values["status"]),
-        updated_at=datetime.fromisoformat(values["updated_at"]),
-        version=int(values["version"]),
-        placeholder=values.get("placeholder"),
+        status=Status(item["status"]["S"]),
+        updated_at=datetime.fromisoformat(item["updated_at"]["S"]),
+        version=_number(item, "version"),
+        placeholder=_text(item, "placeholder"),
         variants={
-            name: Variant(**{side: int(variant[side]) for side in ("width", "height", "size")})
-            for name, variant in variants.items()
+            name: Variant(**{side: _number(variant["M"], side) for side in ("width", "height", "size")})
+            for name, variant in (item["variants"]["M"].items() if "variants" in item else ())
         },
-        reason=Reason(**reason) if reason else None,
+        reason=Reason(**{name: text["S"] for name, text in item["reason"]["M"].items()}) if "reason" in item else None,
     )
+
+
+def _text(item: Item, name: str) -> str | None:
+    text: str | None = item[name]["S"] if name in item else None
+    return text
+
+
+def _number(item: Item, name: str) -> int:
+    return int(item[name]["N"])
 
 
 def serialize(values: dict[str, Any]) -> Item:
     """Python values in DynamoDB's notation."""
     return {name: _serializer.serialize(value) for name, value in values.items()}
-
-
-def deserialize(item: Item) -> dict[str, Any]:
-    """DynamoDB's notation as Python values; numbers are Decimal."""
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}

@@ -225,7 +225,7 @@ async def test_a_process_knows_nothing_and_may_do_nothing(two: Decoders, setting
     for pid in decoder_pids():
         proc = Path(f"/proc/{pid}")
         environment = (proc / "environ").read_bytes().split(b"\0")
-        assert {entry.partition(b"=")[0] for entry in environment if entry} == {b"PYTHONPATH"}
+        assert {entry.partition(b"=")[0] for entry in environment if entry} == {b"PYTHONPATH", b"PILLOW_BLOCKS_MAX"}
         opened = {file.name: str(file.readlink()) for file in (proc / "fd").iterdir()}
         assert set(opened) == {"0", "1", "2"}
         limits = {line[:25].strip(): line[26:46].strip() for line in (proc / "limits").read_text().splitlines()}
@@ -233,6 +233,24 @@ async def test_a_process_knows_nothing_and_may_do_nothing(two: Decoders, setting
         assert int(limits["Max address space"]) == settings.decoder_memory
         assert int(limits["Max cpu time"]) <= settings.decode_seconds + 2
         assert "NoNewPrivs:\t1" in (proc / "status").read_text()
+
+
+async def test_images_that_come_one_by_one_share_a_process(settings: Settings) -> None:
+    """None of them waits for the start of another that is not needed."""
+    async with open_decoders(settings, VARIANTS) as decoders:
+        for _ in range(3):
+            assert isinstance(await decoders.decode(*small()), Sound)
+        assert len(decoder_pids()) == 1
+
+
+async def test_what_else_is_installed_is_not_loaded(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """thash takes numpy where it finds it, which then takes the memory that is meant for images."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit(1)")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with open_decoders(settings, VARIANTS) as decoders:
+        assert isinstance(await decoders.decode(*small()), Sound)
 
 
 async def test_all_processes_end_with_the_context(settings: Settings) -> None:
