@@ -7,12 +7,19 @@ LOCAL_AWS := .ministack/bin/ministack
 LOCAL_AWS_READY := .ministack/.ready
 ARCH ?= x86_64
 PYTHON_VERSION ?= 3.13
+LOCUST_READY := .locust/.ready
+URL ?= http://127.0.0.1:8080
+USERS ?= 20
+SECONDS ?= 60
+UPLOADS ?= 2000
 
-.PHONY: help setup run test check format package clean
+.PHONY: help setup run test load check format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
+	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
+	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
 	@echo "make check   lint, types, the floors of the house, and the template"
 	@echo "make format  put the code into its standard form"
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
@@ -39,6 +46,16 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest -n 4 --dist loadfile
 
+# Locust has an environment of its own, too: it brings gevent and a web server.
+$(LOCUST_READY): tests/load/locust.txt
+	$(PYTHON) -m venv .locust
+	.locust/bin/python -m pip install --quiet --disable-pip-version-check -r tests/load/locust.txt
+	@touch $@
+
+load: $(LOCUST_READY)
+	@UPLOADS='$(UPLOADS)' .locust/bin/locust -f tests/load/locustfile.py --headless --only-summary --host '$(URL)' \
+		--users '$(USERS)' --spawn-rate '$(USERS)' --run-time '$(SECONDS)s'
+
 check: setup
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -54,4 +71,4 @@ package: $(READY)
 	$(BIN)/python deploy/package.py --architecture '$(ARCH)' --python-version '$(PYTHON_VERSION)'
 
 clean:
-	rm -rf .venv .ministack build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .ministack .locust build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
