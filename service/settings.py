@@ -202,12 +202,15 @@ class Settings:
     max_frames: int = _setting("MAX_FRAMES", 900, _between(1, 100_000), "most frames of an animation")
     spool_memory: int = _setting(
         "SPOOL_MEMORY_BYTES",
-        64 * MIB,
+        24 * MIB,
         _between(0, 1024 * 1024 * MIB),
-        "memory for bodies on their way in; beyond it: disk",
+        "memory for bodies on their way in, those included that are read back; beyond it: disk",
     )
     spool_dir: str | None = _setting(
-        "SPOOL_DIR", None, _folder, "folder for bodies beyond that memory; else the system's"
+        "SPOOL_DIR",
+        None,
+        _folder,
+        "folder for bodies beyond that memory, which should not be a tmpfs; else the system's",
     )
 
     # The worker.

@@ -37,9 +37,7 @@ async def post_image(request: web.Request) -> web.Response:
         if key is not None:
             receipt, known = await earlier(storage, key, receipt)
         if known is None:
-            await storage.staging.accept(
-                receipt, spooled.content, on_disk=spooled.on_disk, keep_on_failure=key is not None
-            )
+            await storage.staging.accept(receipt, spooled.content, keep_on_failure=key is not None)
     if known is None and wait is not None:
         known = await settled(request, user_id, receipt.image_id, wait)
     return _answer(request, receipt, known, waited=wait)

@@ -4,42 +4,47 @@ A thousand slow uploads cost disk, not memory; a normal day never touches the di
 system removes them with the process, however it ends.
 """
 
+import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
-
-import aiofiles.tempfile
+from types import TracebackType
 
 from service.errors import Unavailable
+from service.images import MAX_BYTES
+from service.intake.disk import Disk, DiskFile
 
 log = logging.getLogger(__name__)
 
-WRITE_BYTES = 256 * 1024
-"""Bytes that are collected for one write to disk: each write is a hop to a thread."""
+WRITE_BYTES = 64 * 1024
+"""Most bytes that an upload on disk collects for its next write."""
+
+
+class Share:
+    """A part of the budget: `left` bytes of it can still be taken."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
 
 
 class Spool:
     """Hands out places for uploads and keeps the budget of `memory` bytes over all of them.
 
+    Half of it is for uploads that are in memory as a whole. A sixth is for the newest bytes of those on disk, and a
+    third for those of them that are read back: as many at once as may have the largest size, and one in any case.
+
     :raises OSError: when made, if `folder` cannot be written to.
     """
 
     def __init__(self, memory: int, folder: str | None = None) -> None:
-        self.memory_left = memory
-        self.folder = folder
-        # A folder that cannot be written to shows here, and not in the middle of an upload.
-        tempfile.TemporaryFile(dir=folder).close()
+        self.whole = Share(memory // 2)
+        self.unwritten = Share(memory // 6)
+        self.read_backs = asyncio.Semaphore(max(1, memory // 3 // MAX_BYTES))
+        self.disk = Disk(folder)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator["Spooled"]:
-        """A place for one upload; leaving the context frees its memory and its file."""
-        spooled = Spooled(self)
-        try:
-            yield spooled
-        finally:
-            await spooled.close()
+    def open(self) -> "Spooled":
+        """A place for one upload; leaving its context frees its memory and its file."""
+        return Spooled(self)
 
 
 class Spooled:
@@ -47,10 +52,22 @@ class Spooled:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+        self._share = spool.whole
         self._chunks: list[bytes] = []
-        self._in_memory = 0
-        self._unwritten = 0
-        self._file: Any = None
+        self._held = 0
+        self._file: DiskFile | None = None
+
+    async def __aenter__(self) -> "Spooled":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._chunks.clear()
+        self._give_back()
+        if self._file is not None:
+            with suppress(OSError):
+                await self._file.close()
 
     @property
     def on_disk(self) -> bool:
@@ -59,48 +76,53 @@ class Spooled:
 
     async def write(self, chunk: bytes) -> None:
         """Append `chunk`, which must not change afterwards."""
+        size = len(chunk)
+        # As much as it leaves to all others, so that there is always room for a small one.
+        fits = self._held + size <= self._share.left
         self._chunks.append(chunk)
-        if self._file is None and len(chunk) <= self._spool.memory_left:
-            self._spool.memory_left -= len(chunk)
-            self._in_memory += len(chunk)
+        self._take(size)
+        if fits and (self._file is None or self._held < WRITE_BYTES):
             return
-        self._unwritten += len(chunk)
         if self._file is None:
-            with _disk():
-                self._file = await aiofiles.tempfile.TemporaryFile(dir=self._spool.folder)
-            await self._flush()
-        elif self._unwritten >= WRITE_BYTES:
-            await self._flush()
+            self._go_to_disk()
+        await self._flush()
+
+    def _go_to_disk(self) -> None:
+        held = self._held
+        self._file = DiskFile(self._spool.disk)
+        self._give_back()
+        self._share = self._spool.unwritten
+        self._take(held)
 
     async def _flush(self) -> None:
-        written = b"".join(self._chunks)
+        content = b"".join(self._chunks)
         self._chunks.clear()
-        self._unwritten = 0
+        assert self._file is not None
         with _disk():
-            await self._file.write(written)
+            await self._file.append(content)
         self._give_back()
+
+    def _take(self, size: int) -> None:
+        self._held += size
+        self._share.left -= size
 
     def _give_back(self) -> None:
-        self._spool.memory_left += self._in_memory
-        self._in_memory = 0
+        self._share.left += self._held
+        self._held = 0
 
-    async def content(self) -> bytes:
-        """All bytes written."""
+    @asynccontextmanager
+    async def content(self) -> AsyncIterator[bytes]:
+        """All bytes written; those on disk are in memory, and count, until the context is left."""
         if self._file is None:
-            return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            if len(self._chunks) != 1:
+                self._chunks = [b"".join(self._chunks)]
+            yield self._chunks[0]
+            return
         await self._flush()
-        with _disk():
-            await self._file.seek(0)
-            content: bytes = await self._file.read()
-        return content
-
-    async def close(self) -> None:
-        """Forget the bytes."""
-        self._chunks.clear()
-        self._give_back()
-        if self._file is not None:
-            with suppress(OSError):
-                await self._file.close()
+        async with self._spool.read_backs:
+            with _disk():
+                content = await self._file.read()
+            yield content
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from service.errors import ServiceError
@@ -13,8 +13,8 @@ from service.storage.queue import Queue
 
 log = logging.getLogger(__name__)
 
-READ_BACKS = 8
-"""Uploads that are read back from disk at once; the others' bytes stay there."""
+Content = Callable[[], AbstractAsyncContextManager[bytes]]
+"""The bytes of an upload, which may cost memory while its context lasts."""
 
 
 class Staging:
@@ -23,17 +23,9 @@ class Staging:
     def __init__(self, objects: Objects, queue: Queue) -> None:
         self._objects = objects
         self._queue = queue
-        self._read_backs = asyncio.Semaphore(READ_BACKS)
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def accept(
-        self,
-        receipt: Receipt,
-        content: Callable[[], Awaitable[bytes]],
-        *,
-        on_disk: bool,
-        keep_on_failure: bool,
-    ) -> None:
+    async def accept(self, receipt: Receipt, content: Content, *, keep_on_failure: bool) -> None:
         """Stage the bytes and send the message; both are durable when this returns.
 
         A caller that is cancelled meanwhile ends only after this: half of it would be an orphan.
@@ -42,7 +34,7 @@ class Staging:
             stand on the same one (it has the same idempotency key).
         :raises Unavailable: S3 or SQS does not answer as it should; what arrived is removed, if that can be.
         """
-        task = self._begin(self._accept(receipt, content, on_disk, keep_on_failure))
+        task = self._begin(self._accept(receipt, content, keep_on_failure))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -50,21 +42,20 @@ class Staging:
             await asyncio.wait([task])
             raise
 
-    async def _accept(
-        self, receipt: Receipt, content: Callable[[], Awaitable[bytes]], on_disk: bool, keep_on_failure: bool
-    ) -> None:
+    async def _accept(self, receipt: Receipt, content: Content, keep_on_failure: bool) -> None:
         try:
-            if on_disk:
-                async with self._read_backs:
-                    await self._objects.put_staged(receipt, await content())
-            else:
-                await self._objects.put_staged(receipt, await content())
+            await self._stage(receipt, content)
             await self._queue.send(receipt.message)
         except ServiceError:
             if not keep_on_failure:
                 # Beside the answer, which shall not wait for an S3 that is away.
                 self._begin(self._remove(receipt))
             raise
+
+    async def _stage(self, receipt: Receipt, content: Content) -> None:
+        """By itself, so that nothing refers to the bytes any more while the message is sent."""
+        async with content() as staged:
+            await self._objects.put_staged(receipt, staged)
 
     async def _remove(self, receipt: Receipt) -> None:
         """A PUT that timed out may have arrived all the same."""

@@ -56,11 +56,12 @@ async def form_verdict(chunks: Iterable[bytes]) -> tuple[Facts, Labels, bytes] |
         for chunk in chunks:
             yield chunk
 
-    async with Spool(2 * MOST_BYTES).open() as spooled:
+    async with Spool(4 * MOST_BYTES).open() as spooled:
         reading = Form(body(), BOUNDARY)
         try:
             facts = await reading.receive(LIMITS, spooled)
-            return facts, reading.labels(), await spooled.content()
+            async with spooled.content() as content:
+                return facts, reading.labels(), content
         except Refused as refused:
             return refused.code
 

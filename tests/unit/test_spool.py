@@ -2,16 +2,24 @@
 
 import asyncio
 import sys
+import tempfile
+import time
+import tracemalloc
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.intake.disk import SLOW_SECONDS
 from service.intake.spool import WRITE_BYTES, Spool, Spooled
 
 KB = 1024
+MB = 1024 * KB
 shows_open_files = pytest.mark.skipif(sys.platform != "linux", reason="looks at open files by /proc")
 
 
@@ -20,27 +28,131 @@ async def fill(spooled: Spooled, *chunks: bytes) -> None:
         await spooled.write(chunk)
 
 
+async def read(spooled: Spooled) -> bytes:
+    async with spooled.content() as content:
+        return content
+
+
+def free(spool: Spool) -> tuple[int, int]:
+    """What is left of the memory for uploads that are whole in it, and for those on disk."""
+    return spool.whole.left, spool.unwritten.left
+
+
 async def test_within_the_budget_nothing_touches_the_disk(tmp_path: Path) -> None:
-    spool = Spool(10 * KB, str(tmp_path))
+    """Half of it is for such uploads."""
+    spool = Spool(20 * KB, str(tmp_path))
+    before = free(spool)
     tmp_path.chmod(0o500)
     async with spool.open() as spooled:
-        await fill(spooled, b"a" * 4 * KB, b"b" * 6 * KB)
+        await fill(spooled, b"a" * 4 * KB, b"b" * 2 * KB)
         assert not spooled.on_disk
-        assert spool.memory_left == 0
-        assert await spooled.content() == b"a" * 4 * KB + b"b" * 6 * KB
-    assert spool.memory_left == 10 * KB
+        assert spool.whole.left == 4 * KB
+        assert await read(spooled) == b"a" * 4 * KB + b"b" * 2 * KB
+    assert free(spool) == before
 
 
 async def test_beyond_the_budget_an_upload_goes_to_disk_as_a_whole(tmp_path: Path) -> None:
     """And gives its memory back to the others at once."""
-    spool = Spool(10 * KB, str(tmp_path))
+    spool = Spool(20 * KB, str(tmp_path))
+    before = free(spool)
     async with spool.open() as spooled:
         await fill(spooled, b"a" * 10 * KB, b"b")
         assert spooled.on_disk
-        assert spool.memory_left == 10 * KB
+        assert free(spool) == before
         await fill(spooled, *[b"c" * KB] * 1000)
-        assert await spooled.content() == b"a" * 10 * KB + b"b" + b"c" * 1000 * KB
-    assert spool.memory_left == 10 * KB
+        assert await read(spooled) == b"a" * 10 * KB + b"b" + b"c" * 1000 * KB
+    assert free(spool) == before
+
+
+async def test_large_uploads_leave_room_for_small_ones(tmp_path: Path) -> None:
+    """However many there are, and whether they are in memory or on disk."""
+    spool = Spool(4000 * KB, str(tmp_path))
+    async with AsyncExitStack() as stack:
+        large = [await stack.enter_async_context(spool.open()) for _ in range(100)]
+        for _ in range(100):
+            for one in large:
+                await fill(one, bytes(2 * KB))
+            async with spool.open() as small:
+                await fill(small, bytes(6 * KB))
+                assert not small.on_disk
+
+
+async def test_the_budget_bounds_what_hundreds_of_uploads_hold(tmp_path: Path) -> None:
+    """By what Python says it has handed out, for bytes that arrive, are being written, and are read back."""
+    budget, uploads, chunk = 18 * MB, 300, 16 * KB
+    spool = Spool(budget, str(tmp_path))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+
+    async def upload() -> None:
+        async with spool.open() as spooled:
+            for _ in range(MB // chunk):
+                await spooled.write(bytes(chunk))
+                await asyncio.sleep(0)
+            async with spooled.content() as content:
+                assert len(content) == MB
+                await asyncio.sleep(0.001)
+
+    try:
+        await asyncio.gather(*(upload() for _ in range(uploads)))
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    # A few KB that are no bytes of it belong to each upload, and one chunk to the one whose turn it is.
+    assert peak <= budget + uploads * 8 * KB
+
+
+@pytest.mark.parametrize("memory", [0, KB, 40 * KB])
+async def test_a_small_budget_stops_nobody(memory: int, tmp_path: Path) -> None:
+    """Uploads whose bytes are more than all of it, at once, read back while others are."""
+    spool = Spool(memory, str(tmp_path))
+    before = free(spool)
+
+    async def upload(byte: bytes) -> None:
+        async with spool.open() as spooled:
+            for _ in range(50):
+                await spooled.write(byte * KB)
+                await asyncio.sleep(0)
+            assert await read(spooled) == byte * 50 * KB
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(upload(bytes([n])) for n in range(20)))
+    assert free(spool) == before
+
+
+async def test_uploads_are_read_back_one_after_the_other(tmp_path: Path) -> None:
+    """The budget is too small for two; one that is given up while it waits takes no turn."""
+    spool = Spool(0, str(tmp_path))
+    async with spool.open() as first, spool.open() as second, spool.open() as third:
+        for one in (first, second, third):
+            await fill(one, b"x" * KB)
+        async with first.content():
+            waiting = [asyncio.create_task(read(one)) for one in (second, third)]
+            await asyncio.wait(waiting, timeout=0.1)
+            assert not any(task.done() for task in waiting)
+            waiting[0].cancel()
+        assert await waiting[1] == b"x" * KB
+        assert waiting[0].cancelled()
+
+
+async def test_a_slow_disk_holds_up_its_own_uploads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a write has taken long, the loop leaves writing to the thread."""
+
+    class SlowFile(FileIO):
+        def write(self, content: Any) -> int:
+            time.sleep(2 * SLOW_SECONDS)
+            return super().write(content)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: SlowFile(tmp_path / "slow", "w+"))
+    async with Spool(0).open() as spooled:
+        await fill(spooled, b"first")
+        writing = asyncio.create_task(fill(spooled, b"second"))
+        begin = time.monotonic()
+        await asyncio.sleep(0)
+        assert time.monotonic() - begin < SLOW_SECONDS
+        assert not writing.done()
+        await writing
+        assert await read(spooled) == b"firstsecond"
 
 
 @shows_open_files
@@ -63,7 +175,7 @@ async def test_files_have_no_name(tmp_path: Path) -> None:
         assert one.on_disk
         assert list(tmp_path.iterdir()) == []
         assert len(open_files(tmp_path)) == 2
-        assert (await one.content(), await other.content()) == (b"1" * 2 * WRITE_BYTES, b"2" * 2 * WRITE_BYTES)
+        assert (await read(one), await read(other)) == (b"1" * 2 * WRITE_BYTES, b"2" * 2 * WRITE_BYTES)
     assert open_files(tmp_path) == []
 
 
@@ -81,7 +193,8 @@ def open_files(folder: Path) -> list[int]:
 
 
 async def test_the_budget_is_one_for_all_and_comes_back(tmp_path: Path) -> None:
-    spool = Spool(10 * KB, str(tmp_path))
+    spool = Spool(20 * KB, str(tmp_path))
+    before = free(spool)
     async with spool.open() as first:
         await fill(first, b"a" * 8 * KB)
         async with spool.open() as second:
@@ -90,8 +203,8 @@ async def test_the_budget_is_one_for_all_and_comes_back(tmp_path: Path) -> None:
         async with spool.open() as third:
             await fill(third, b"c" * 2 * KB)
             assert not third.on_disk
-            assert spool.memory_left == 0
-    assert spool.memory_left == 10 * KB
+            assert spool.whole.left == 0
+    assert free(spool) == before
     async with spool.open() as fourth:
         await fill(fourth, b"d" * 10 * KB)
         assert not fourth.on_disk
@@ -100,7 +213,8 @@ async def test_the_budget_is_one_for_all_and_comes_back(tmp_path: Path) -> None:
 @shows_open_files
 @pytest.mark.parametrize("size", [KB, 20 * KB], ids=["memory", "disk"])
 async def test_an_upload_that_ends_badly_gives_all_back(size: int, tmp_path: Path) -> None:
-    spool = Spool(10 * KB, str(tmp_path))
+    spool = Spool(20 * KB, str(tmp_path))
+    before = free(spool)
 
     async def upload(ending: Awaitable[object]) -> None:
         async with spool.open() as spooled:
@@ -123,7 +237,7 @@ async def test_an_upload_that_ends_badly_gives_all_back(size: int, tmp_path: Pat
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert spool.memory_left == 10 * KB
+    assert free(spool) == before
     assert open_files(tmp_path) == []
 
 
@@ -140,15 +254,16 @@ def test_a_folder_that_cannot_be_used_shows_at_once(tmp_path: Path) -> None:
 async def test_whatever_the_budget_the_bytes_come_back(memory: int, uploads: list[list[bytes]]) -> None:
     """Several uploads at once, whose chunks come in turns."""
     spool = Spool(memory)
+    before = free(spool)
     whole = b"".join
 
     async def one(chunks: list[bytes]) -> None:
         async with spool.open() as spooled:
             for chunk in chunks:
                 await spooled.write(chunk)
-                assert 0 <= spool.memory_left <= memory
+                assert all(left >= 0 for left in free(spool))
                 await asyncio.sleep(0)
-            assert await spooled.content() == whole(chunks)
+            assert await read(spooled) == whole(chunks)
 
     await asyncio.gather(*map(one, uploads))
-    assert spool.memory_left == memory
+    assert free(spool) == before
