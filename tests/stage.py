@@ -53,7 +53,7 @@ class Stage:
         found = await self.storage.objects.get_direct(user, image_id, MOST_BYTES)
         assert found
         said, content = found
-        await self.storage.objects.put_staged(_as_sound(said, content), content, new=True)
+        await self.storage.objects.put_staged(_as_sound(said, content), [content], new=True)
 
     async def delete(self) -> None:
         """Let the owner delete the image."""

@@ -47,7 +47,7 @@ async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits
             digest = hashlib.sha256(content).hexdigest() if content else ""
             return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
     else:
-        made = await storage.objects.put_staged(receipt, content, new=True)
+        made = await storage.objects.put_staged(receipt, [content], new=True)
         staged = receipt if made else await storage.objects.staged_receipt(user_id, image_id)
         if await _is_settled(user_id, image_id, storage):
             return await _too_late(said, storage)

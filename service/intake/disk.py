@@ -8,17 +8,16 @@ from io import FileIO
 
 from aiofiles.threadpool import wrap
 
-SLOW_SECONDS = 0.1
-"""A write that takes as long as this has waited for the disk itself, and not only for the system's cache of it."""
-THREAD_SECONDS = 1.0
-"""How long after such a write all others are left to the thread."""
+SLOW_SECONDS = 0.05
+"""A write that takes longer has waited for the disk itself, and not only for the system's cache of it."""
 
 
 class Disk:
     """A folder for such files.
 
     The loop writes by itself: the system's cache takes 64 KB in a fraction of what a hop to a thread costs, and bytes
-    that wait for a busy thread are bytes in memory. Once that has taken long, the thread writes for a while.
+    that wait for a thread, which a busy loop lets run seldom, are bytes in memory. From a slow write on the thread
+    writes, until it finds the disk quick again.
 
     :raises OSError: when made, if the folder cannot be written to.
     """
@@ -27,7 +26,7 @@ class Disk:
         self.folder = folder
         # A single one, so that a file is closed only after the write that was under way when its upload was given up.
         self.thread = ThreadPoolExecutor(1, "spool")
-        self.slow_until = 0.0
+        self.slow = False
         # A folder that cannot be written to shows here, and not in the middle of an upload.
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -41,21 +40,19 @@ class DiskFile:
 
     async def append(self, content: bytes) -> None:
         """Write behind what is there; the first time this makes the file."""
-        begin = time.monotonic()
-        if begin < self._disk.slow_until:
+        if self._disk.slow:
             await asyncio.get_running_loop().run_in_executor(self._disk.thread, self._append, content)
         else:
             self._append(content)
-        end = time.monotonic()
-        if end - begin > SLOW_SECONDS:
-            self._disk.slow_until = end + THREAD_SECONDS
 
     def _append(self, content: bytes) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=0, dir=self._disk.folder)  # noqa: SIM115 (open as long as the upload)
+        begin = time.monotonic()
         unwritten = memoryview(content)
         while unwritten:
             unwritten = unwritten[self._file.write(unwritten) :]
+        self._disk.slow = time.monotonic() - begin > SLOW_SECONDS
 
     async def read(self) -> bytes:
         """All that was written."""

@@ -6,7 +6,7 @@ system removes them with the process, however it ends.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 
@@ -111,18 +111,16 @@ class Spooled:
         self._held = 0
 
     @asynccontextmanager
-    async def content(self) -> AsyncIterator[bytes]:
-        """All bytes written; those on disk are in memory, and count, until the context is left."""
+    async def content(self) -> AsyncIterator[Sequence[bytes]]:
+        """All bytes written, in pieces; those on disk are in memory, and count, until the context is left."""
         if self._file is None:
-            if len(self._chunks) != 1:
-                self._chunks = [b"".join(self._chunks)]
-            yield self._chunks[0]
+            yield self._chunks
             return
         await self._flush()
         async with self._spool.read_backs:
             with _disk():
                 content = await self._file.read()
-            yield content
+            yield [content]
 
 
 @contextmanager

@@ -39,8 +39,11 @@ class Bucket:
         self._store = store
         self._public = public
 
-    async def put(self, key: str, content: bytes, attributes: dict[str, str], *, new: bool = False) -> bool:
-        """Store an object; durable when this returns. With `new`, False when there is one of that key already."""
+    async def put(self, key: str, content: Sequence[bytes], attributes: dict[str, str], *, new: bool = False) -> bool:
+        """Store an object, given in pieces, which are not copied; durable when this returns.
+
+        With `new`, False when there is one of that key already.
+        """
         async with calling("s3"):
             try:
                 await obstore.put_async(

@@ -1,6 +1,7 @@
 """What lies where in the bucket: direct uploads, staged objects, stored images."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 
 from service.images import Receipt, UndecodableMessage, is_image_id
@@ -55,8 +56,11 @@ class Objects:
         self._bucket = bucket
         self.check = bucket.check
 
-    async def put_staged(self, receipt: Receipt, content: bytes, *, new: bool = False) -> bool:
-        """Stage an upload together with its receipt. With `new`, False when one is staged under that id already."""
+    async def put_staged(self, receipt: Receipt, content: Sequence[bytes], *, new: bool = False) -> bool:
+        """Stage an upload, given in pieces, together with its receipt.
+
+        With `new`, False when one is staged under that id already.
+        """
         attributes = {"Content-Type": receipt.content_type, METADATA_KEY: metadata(receipt)}
         return await self._bucket.put(staged_key(receipt.user_id, receipt.image_id), content, attributes, new=new)
 
@@ -107,7 +111,7 @@ class Objects:
             "Content-Disposition": "inline",
             "Cache-Control": "private",
         }
-        await self._bucket.put(image_key(receipt.user_id, receipt.image_id, name), content, attributes)
+        await self._bucket.put(image_key(receipt.user_id, receipt.image_id, name), [content], attributes)
 
     async def delete_image(self, user_id: str, image_id: str) -> None:
         """Remove the original, the variants, and what may still wait for the worker."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
@@ -13,8 +13,8 @@ from service.storage.queue import Queue
 
 log = logging.getLogger(__name__)
 
-Content = Callable[[], AbstractAsyncContextManager[bytes]]
-"""The bytes of an upload, which may cost memory while its context lasts."""
+Content = Callable[[], AbstractAsyncContextManager[Sequence[bytes]]]
+"""The bytes of an upload, in pieces, which may cost memory while its context lasts."""
 
 
 class Staging:

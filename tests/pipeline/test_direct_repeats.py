@@ -1,7 +1,7 @@
 """A form may be used several times, by whoever has it, and its owner may change their mind: one image, or none."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +81,7 @@ class Interrupted(Objects):
         self.__dict__.update(inner.__dict__)
         self._before, self._after = before, after
 
-    async def put_staged(self, receipt: Receipt, content: bytes, *, new: bool = False) -> bool:
+    async def put_staged(self, receipt: Receipt, content: Sequence[bytes], *, new: bool = False) -> bool:
         before, self._before = self._before, None
         if before:
             await before()
@@ -130,7 +130,7 @@ async def test_many_at_once(stage: Stage) -> None:
 class Contested(Objects):
     """S3 that answers "conflict" to a conditional PUT though nothing is there, as it may at two at once."""
 
-    async def put_staged(self, receipt: Receipt, content: bytes, *, new: bool = False) -> bool:
+    async def put_staged(self, receipt: Receipt, content: Sequence[bytes], *, new: bool = False) -> bool:
         """Nothing is staged."""
         return False
 

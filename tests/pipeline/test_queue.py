@@ -108,7 +108,7 @@ async def test_what_is_deleted_while_queued_never_comes_back(
     assert (await client.ask("DELETE", path)).status == 204
     assert (await client.get(path)).status == 404
     await drain(settings, storage, decoders)
-    await storage.objects.put_staged(receipt, jpeg_progressive().data)
+    await storage.objects.put_staged(receipt, [jpeg_progressive().data])
     await backstage.send(receipt.message)
     await drain(settings, storage, decoders)
     assert (await client.get(path)).status == 404
@@ -141,7 +141,7 @@ async def test_messages_that_make_no_sense_become_dead_letters_and_their_neighbo
     """Also one that a newer version wrote, whose upload waits for a worker that can read it."""
     first = await queued(client, storage)
     newer = replace(first, image_id=new_image_id())
-    await storage.objects.put_staged(newer, jpeg_progressive().data)
+    await storage.objects.put_staged(newer, [jpeg_progressive().data])
     bodies = [
         "no JSON",
         "[]",

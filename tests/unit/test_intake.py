@@ -61,7 +61,7 @@ async def form_verdict(chunks: Iterable[bytes]) -> tuple[Facts, Labels, bytes] |
         try:
             facts = await reading.receive(LIMITS, spooled)
             async with spooled.content() as content:
-                return facts, reading.labels(), content
+                return facts, reading.labels(), b"".join(content)
         except Refused as refused:
             return refused.code
 

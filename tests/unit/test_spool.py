@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+import threading
 import time
 import tracemalloc
 from collections.abc import Awaitable
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.intake import disk
 from service.intake.disk import SLOW_SECONDS
 from service.intake.spool import WRITE_BYTES, Spool, Spooled
 
@@ -30,7 +32,7 @@ async def fill(spooled: Spooled, *chunks: bytes) -> None:
 
 async def read(spooled: Spooled) -> bytes:
     async with spooled.content() as content:
-        return content
+        return b"".join(content)
 
 
 def free(spool: Spool) -> tuple[int, int]:
@@ -90,7 +92,7 @@ async def test_the_budget_bounds_what_hundreds_of_uploads_hold(tmp_path: Path) -
                 await spooled.write(bytes(chunk))
                 await asyncio.sleep(0)
             async with spooled.content() as content:
-                assert len(content) == MB
+                assert sum(map(len, content)) == MB
                 await asyncio.sleep(0.001)
 
     try:
@@ -267,3 +269,24 @@ async def test_whatever_the_budget_the_bytes_come_back(memory: int, uploads: lis
 
     await asyncio.gather(*map(one, uploads))
     assert free(spool) == before
+
+
+async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first slow write on a thread writes, until one of its writes is quick."""
+    writers: list[bool] = []
+    append = disk.DiskFile._append
+
+    def watched(file: disk.DiskFile, content: bytes) -> None:
+        writers.append(threading.current_thread() is threading.main_thread())
+        append(file, content)
+
+    monkeypatch.setattr(disk.DiskFile, "_append", watched)
+    spool = Spool(0, str(tmp_path))
+    async with spool.open() as spooled:
+        await fill(spooled, b"a" * KB)
+        monkeypatch.setattr(disk, "SLOW_SECONDS", -1.0)
+        await fill(spooled, b"b" * KB, b"c" * KB)
+        monkeypatch.setattr(disk, "SLOW_SECONDS", 60.0)
+        await fill(spooled, b"d" * KB, b"e" * KB)
+        assert await read(spooled) == b"".join(letter * KB for letter in (b"a", b"b", b"c", b"d", b"e"))
+    assert writers[:5] == [True, True, False, False, True]
