@@ -82,33 +82,33 @@ class _Supervisor:
         signal.set_wakeup_fd(self._waker)
         for name in SIGNALS:
             signal.signal(name, self._stop)
-        failed = 0
         try:
-            # What keeps them from starting is said once, by the first.
-            failed = self._begin(self._places[:1]) or self._begin(self._places[1:])
-            if not failed and not self._stopping:
-                url = base_url(self._places[0].sockets[0])
-                log.info("serving on %s in %d processes", url, len(self._places))
-            while not failed and not self._stopping:
+            # One first: what keeps them from starting is said once.
+            for places in (self._places[:1], self._places[1:]):
+                if (failed := self._begin(places)) is not None:
+                    log.error("a process ended before it could serve (code %d)", failed)
+                    return max(failed, 1)
+            log.info("serving on %s in %d processes", base_url(self._places[0].sockets[0]), len(self._places))
+            while not self._stopping:
                 for place in self._places:
                     self._look_after(place)
                 self._wait()
-        finally:
             log.info("stopping: finishing what is under way")
+        finally:
             ended_well = self._end()
-        return failed or (0 if ended_well else 1)
+        return 0 if ended_well else 1
 
-    def _begin(self, places: list[_Place]) -> int:
-        """Start processes there and wait until they serve; returns the exit code of one that does not come to it."""
+    def _begin(self, places: list[_Place]) -> int | None:
+        """Start processes there and wait until they serve; returns the exit code if one does not come to it."""
         wanted = self._ready + len(places)
         for place in places:
             self._start(place)
         while self._ready < wanted and not self._stopping:
             self._wait()
-            for place in self._places:
-                if place.process and (code := place.process.exitcode) is not None:
-                    return max(code, 1)
-        return 0
+            ended = [place.process.exitcode for place in self._places if place.process]
+            if codes := [code for code in ended if code is not None]:
+                return codes[0]
+        return None
 
     def _start(self, place: _Place) -> None:
         # In a process that has just been forked, this one's handlers would take a signal and do nothing.

@@ -61,9 +61,9 @@ async def listening(
         try:
             yield app, servers
         finally:
-            for server in servers:
-                server.close()
             app[CLOSING].set()
+            for server in servers:
+                await _close(server, connection)
             await _finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
@@ -94,6 +94,19 @@ async def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> 
         yield base_url(servers[0].sockets[0])
 
 
+async def _close(server: asyncio.Server, connection: Callable[[], Connection]) -> None:
+    """Listen no more; whoever has connected until then is still answered."""
+    accepted, queues = [], [one.dup() for one in server.sockets]
+    server.close()
+    for queue in queues:
+        with queue, contextlib.suppress(OSError):
+            queue.setblocking(False)
+            while True:
+                accepted.append(queue.accept()[0])
+    for one in accepted:
+        await asyncio.get_running_loop().connect_accepted_socket(connection, one)
+
+
 async def _finish(manager: web.Server, seconds: float) -> None:
     """Let the requests under way end by themselves.
 
@@ -101,10 +114,12 @@ async def _finish(manager: web.Server, seconds: float) -> None:
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    idle: set[web.RequestHandler] = set()
     while manager.connections and loop.time() < end:
-        for connection in manager.connections:
-            if isinstance(connection, Connection) and connection.idle:
-                connection.force_close()
+        # What one look finds idle may have sent a request that is only not read yet.
+        before, idle = idle, {one for one in manager.connections if isinstance(one, Connection) and one.idle}
+        for connection in before & idle:
+            connection.force_close()
         await asyncio.sleep(FINISH_LOOK_SECONDS)
 
 
