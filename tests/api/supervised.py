@@ -61,11 +61,8 @@ class Supervised:
                 writer.close()
 
     async def metrics(self) -> dict[tuple[str, ...], float]:
-        """The samples that one of the processes shows: name and labels' values (by label's name) → value."""
-        text = (await self.ask(bare_head(target="/metrics", method="GET"))).body.decode()
-        families = text_string_to_metric_families(text)
-        samples = [sample for family in families for sample in family.samples]
-        return {(one.name, *(text for _, text in sorted(one.labels.items()))): one.value for one in samples}
+        """What one of the processes shows."""
+        return samples((await self.ask(bare_head(target="/metrics", method="GET"))).body.decode())
 
     def said(self, pattern: str) -> list[str]:
         """What the log says of this."""
@@ -78,6 +75,12 @@ class Supervised:
         (inode,) = [one[9] for one in fields if one[1].endswith(ours) and one[2].endswith(theirs)]
         (pid,) = [pid for pid in self.children if f"socket:[{inode}]" in _open_files(pid)]
         return pid
+
+
+def samples(metrics: str) -> dict[tuple[str, ...], float]:
+    """What `/metrics` shows: name and labels' values, in the order of the labels' names → value."""
+    found = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
+    return {(one.name, *(text for _, text in sorted(one.labels.items()))): one.value for one in found}
 
 
 def upload(data: bytes | None = None, content_type: str = "image/jpeg", user: str = "alice") -> bytes:
