@@ -10,7 +10,7 @@ import prometheus_client
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.aiohttp import make_aiohttp_handler
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.errors import ServiceError, Unavailable
 from service.http.problems import Handler
@@ -98,3 +98,8 @@ class Metrics:
         if counter is None:
             counter = self._verdicts[verdict, code] = self._uploads.labels(verdict, code)
         counter.inc()
+
+
+def forget(pid: int | None) -> None:
+    """A process has died: what it had under way is over, what it has counted stays in the sums."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]

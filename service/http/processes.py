@@ -48,30 +48,30 @@ def supervise(settings: Settings, run: Run) -> int:
     with tempfile.TemporaryDirectory(prefix="cloud-images-metrics-") as folder:
         # When it is imported, prometheus_client sees by this whether it counts for one process or for several.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        import service.http.metrics  # noqa: F401
+        from service.http.metrics import forget
 
-        return _Supervisor(settings, run, sockets).keep()
+        return _Supervisor(settings, run, sockets, forget).keep()
 
 
 @dataclass(eq=False)
 class _Place:
-    """Of one process; `due` is when the next one starts if there is none."""
+    """Of one process: its sockets, when it began or the next one is due, and for how long its successors paused."""
 
     sockets: list[socket.socket]
     process: ForkProcess | None = None
-    begun: float = 0.0
-    due: float = 0.0
+    since: float = 0.0
     pause: float = 0.0
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, run: Run, sockets: list[list[socket.socket]]) -> None:
+    def __init__(
+        self, settings: Settings, run: Run, sockets: list[list[socket.socket]], forget: Callable[[int | None], None]
+    ) -> None:
         # Together they have the memory that the settings give to the service.
         self._settings = replace(settings, spool_memory=settings.spool_memory // settings.processes)
-        self._run = run
+        self._run, self._forget = run, forget
         self._places = [_Place(group) for group in sockets]
-        self._ready = 0
-        self._stopping = False
+        self._ready, self._stopping = 0, False
         self._woken, self._waker = os.pipe()
         self._told, self._teller = os.pipe()
         # Nothing is ever written to it; it ends with this process, however that ends.
@@ -88,7 +88,8 @@ class _Supervisor:
                 if (failed := self._begin(places)) is not None:
                     log.error("a process ended before it could serve (code %d)", failed)
                     return max(failed, 1)
-            log.info("serving on %s in %d processes", base_url(self._places[0].sockets[0]), len(self._places))
+            if not self._stopping:
+                log.info("serving on %s in %d processes", base_url(self._places[0].sockets[0]), len(self._places))
             while not self._stopping:
                 for place in self._places:
                     self._look_after(place)
@@ -101,22 +102,22 @@ class _Supervisor:
     def _begin(self, places: list[_Place]) -> int | None:
         """Start processes there and wait until they serve; returns the exit code if one does not come to it."""
         wanted = self._ready + len(places)
-        for place in places:
+        for place in places if not self._stopping else ():
             self._start(place)
         while self._ready < wanted and not self._stopping:
             self._wait()
-            ended = [place.process.exitcode for place in self._places if place.process]
-            if codes := [code for code in ended if code is not None]:
-                return codes[0]
+            for place in self._places:
+                if place.process and place.process.exitcode is not None:
+                    return place.process.exitcode
         return None
 
     def _start(self, place: _Place) -> None:
         # In a process that has just been forked, this one's handlers would take a signal and do nothing.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        place.process = ForkProcess(target=self._serve, args=(place,), daemon=True)
-        place.process.start()
+        process = ForkProcess(target=self._serve, args=(place,), daemon=True)
+        process.start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        place.begun = time.monotonic()
+        place.process, place.since = process, time.monotonic()
 
     def _serve(self, place: _Place) -> None:
         signal.set_wakeup_fd(-1)
@@ -132,7 +133,7 @@ class _Supervisor:
 
     def _wait(self) -> None:
         """Until a signal comes, a process serves or ends, or one is due."""
-        due = [place.due - time.monotonic() for place in self._places if place.process is None]
+        due = [place.since - time.monotonic() for place in self._places if place.process is None]
         living = [place.process.sentinel for place in self._places if place.process]
         awake = wait([self._woken, self._told, *living], max(0, min(due)) if due else None)
         if self._woken in awake:
@@ -141,22 +142,15 @@ class _Supervisor:
             self._ready += len(os.read(self._told, 512))
 
     def _look_after(self, place: _Place) -> None:
-        from prometheus_client.multiprocess import mark_process_dead
-
         now, process = time.monotonic(), place.process
         if process and process.exitcode is not None:
-            steady = now - place.begun > STEADY_SECONDS
+            steady = now - place.since > STEADY_SECONDS
             place.pause = 0 if steady else min(max(FIRST_PAUSE_SECONDS, 2 * place.pause), LONGEST_PAUSE_SECONDS)
-            place.process, place.due = None, now + place.pause
-            log.error(
-                "process %s ended by itself (code %s); another one starts in %g s",
-                process.pid,
-                process.exitcode,
-                place.pause,
-            )
-            # What it has counted stays in the sums; what it had under way does not.
-            mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
-        if place.process is None and now >= place.due:
+            place.process, place.since = None, now + place.pause
+            said = "process %s ended by itself (code %s); another one starts in %g s"
+            log.error(said, process.pid, process.exitcode, place.pause)
+            self._forget(process.pid)
+        if place.process is None and now >= place.since:
             self._start(place)
 
     def _end(self) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from service.settings import Settings
 from service.storage.provision import provision
-from tests.api.processes import environment, run
+from tests.api.processes import environment, run, started
 from tests.api.supervised import HEALTH, Supervised, children, supervised, upload
 from tests.backstage import backstage_of, ended, until
 from tests.conftest import settings_at
@@ -161,6 +161,20 @@ async def test_an_idle_service_ends_at_once(settings: Settings, tmp_path: Path, 
         await ended(*pids)
         assert list(service.folder.iterdir()) == []
         assert service.log.read_text().count("\n") == 2, "serving, and stopping"
+
+
+async def test_a_service_that_is_still_starting_ends_too(settings: Settings) -> None:
+    """With 0, and it never says that it serves."""
+    async with started(environment(settings, PORT="0"), "serve", "--processes", "3") as process:
+
+        async def forked() -> set[int]:
+            return children(process.pid)
+
+        pids = await until(forked)
+        process.send_signal(signal.SIGTERM)
+        _, said = await asyncio.wait_for(process.communicate(), 20)
+        assert (process.returncode, said.count(b"serving on")) == (0, 0), said.decode()
+        await ended(*pids)
 
 
 async def test_a_process_that_does_not_end_in_time_is_killed(settings: Settings, tmp_path: Path) -> None:
