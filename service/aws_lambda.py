@@ -107,8 +107,8 @@ async def _open() -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory(prefix="cloud-images-") as folder:
         path = str(Path(folder) / "socket")
 
-        async def listen(connection: Callable[[], Connection]) -> asyncio.Server:
-            return await asyncio.get_running_loop().create_unix_server(connection, path)
+        async def listen(connection: Callable[[], Connection]) -> list[asyncio.Server]:
+            return [await asyncio.get_running_loop().create_unix_server(connection, path)]
 
         async with (
             listening(settings, listen) as (app, _),

@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,14 +27,28 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one [PORT, else 8080].")
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes that share the port [PROCESSES, else 1].")
+    ] = None,
     trust_user_header: Annotated[
         bool | None, typer.Option("--trust-user-header", help="A gateway sets X-User-Id; listen publicly all the same.")
     ] = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM. Example: cloud-images serve --port 9000"""
-    from service.http.server import serve as serve_http
+    with _complaints():
+        settings = _set_up(host=host, port=port, processes=processes, trust_user_header=trust_user_header)
+        if settings.processes > 1:
+            from service.http.processes import supervise
 
-    _run(serve_http, host=host, port=port, trust_user_header=trust_user_header)
+            raise SystemExit(supervise(settings, _serve_part))
+        from service.http.server import serve as serve_http
+
+        _in_loop(serve_http(settings))
+
+
+def _serve_part(main: Coroutine[Any, Any, None]) -> None:
+    with _complaints():
+        _in_loop(main)
 
 
 @app.command()
@@ -69,22 +83,36 @@ def dev(
     _run(lambda settings: run_all(settings, local_aws, state))
 
 
-def _run(main: Any, **overrides: Any) -> None:
-    """Run `main(settings)` to its end; what the user can mend becomes one clear line and exit code 2."""
+def _run(main: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+    """Run `main(settings)` to its end."""
+    with _complaints():
+        _in_loop(main(_set_up()))
+
+
+def _set_up(**overrides: Any) -> Settings:
+    settings = Settings.from_env(**overrides)
+    logs.set_up(settings)
+    _allow_files()
+    return settings
+
+
+def _in_loop(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    """What the user can mend becomes one clear line and exit code 2."""
     try:
-        settings = Settings.from_env(**overrides)
-        logs.set_up(settings)
-        _allow_files()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            coroutine: Coroutine[Any, Any, None] = main(settings)
-            runner.run(coroutine)
+        yield
     except (SettingsError, ServiceError) as error:
         detail = error.detail if isinstance(error, ServiceError) else str(error)
         if isinstance(error, ServiceError) and error.__cause__:
             # Clients are not told what is wrong with AWS; whoever runs the command has to know.
             detail += " " + str(error.__cause__).partition("\n")[0]
         typer.echo(f"cloud-images: {detail}", err=True)
-        raise typer.Exit(2) from None
+        raise SystemExit(2) from None
 
 
 def _allow_files() -> None:

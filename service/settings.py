@@ -143,6 +143,7 @@ class Settings:
     # The web.
     host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on")
     port: int = _setting("PORT", 8080, _between(0, 65535), "port that `serve` listens on")
+    processes: int = _setting("PROCESSES", 1, _between(1, 256), "processes in which `serve` answers on that port")
     auth_mode: str = _setting("AUTH_MODE", "header", _one_of("header"), "how users are told apart: `X-User-Id`")
     trust_user_header: bool = _setting(
         "TRUST_USER_HEADER",

@@ -22,7 +22,10 @@ from service.storage import open_storage
 
 
 def make_app(settings: Settings) -> web.Application:
-    """The application; it opens its storage when it starts and closes it when it ends."""
+    """The application; it opens its storage when it starts and closes it when it ends.
+
+    `GET /metrics` is added by `service.http.metrics`, where there is one service to tell of.
+    """
     app = web.Application(middlewares=[problems, known_expectations])
     app[SETTINGS] = settings
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)

@@ -6,7 +6,8 @@ import errno
 import ipaddress
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from service.errors import SettingsError
 from service.http.app import make_app
 from service.http.connection import Connection
 from service.http.keys import CLOSING
+from service.http.listeners import BACKLOG
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,14 +26,21 @@ CUT_SECONDS = 1.0
 """How long a request may take to notice that its time after SIGTERM is over; aiohttp waits for it twice."""
 
 
-Listen = Callable[[Callable[[], Connection]], Awaitable[asyncio.Server]]
+Listen = Callable[[Callable[[], Connection]], Awaitable[list[asyncio.Server]]]
 """Begins to listen somewhere, given what makes the protocol of a connection."""
 
 
 @contextlib.asynccontextmanager
-async def listening(settings: Settings, listen: Listen) -> AsyncIterator[tuple[web.Application, asyncio.Server]]:
-    """The application, listening where `listen` wants. Leaving the context finishes the requests under way."""
+async def listening(
+    settings: Settings, listen: Listen, *parts: Callable[[web.Application], None]
+) -> AsyncIterator[tuple[web.Application, list[asyncio.Server]]]:
+    """The application, listening where `listen` wants. Leaving the context finishes the requests under way.
+
+    :param parts: add to the application what only some ways to run it have.
+    """
     app = make_app(settings)
+    for add in parts:
+        add(app)
     runner = web.AppRunner(app, shutdown_timeout=CUT_SECONDS)
     await runner.setup()
     try:
@@ -48,35 +57,54 @@ async def listening(settings: Settings, listen: Listen) -> AsyncIterator[tuple[w
         def connection() -> Connection:
             return Connection(manager, loop=loop, **options)
 
-        server = await listen(connection)
+        servers = await listen(connection)
         try:
-            yield app, server
+            yield app, servers
         finally:
-            server.close()
             app[CLOSING].set()
+            for server in servers:
+                await _close(server, connection)
             await _finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[str]:
+async def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> AsyncIterator[str]:
     """The service on a TCP port; yields its base URL. Leaving the context finishes the requests under way.
 
+    :param sockets: which listen already; else it opens its own on the address of the settings.
     :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
     """
+    # Not at the top: Lambda has no use for it and would wait for it.
+    from service.http.metrics import Metrics
+
     refuse_blind_trust(settings)
 
-    async def listen(connection: Callable[[], Connection]) -> asyncio.Server:
+    async def listen(connection: Callable[[], Connection]) -> list[asyncio.Server]:
         loop = asyncio.get_running_loop()
+        if sockets:
+            return [await loop.create_server(connection, sock=one, backlog=BACKLOG) for one in sockets]
         try:
-            return await loop.create_server(connection, settings.host, settings.port, backlog=1024)
+            return [await loop.create_server(connection, settings.host, settings.port, backlog=BACKLOG)]
         except OSError as error:
-            raise SettingsError(_why_not(error, settings)) from None
+            raise SettingsError(why_not(error, settings)) from None
 
-    async with listening(settings, listen) as (_, server):
-        host, port = server.sockets[0].getsockname()[:2]
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    async with listening(settings, listen, Metrics().watch) as (_, servers):
+        yield base_url(servers[0].sockets[0])
+
+
+async def _close(server: asyncio.Server, connection: Callable[[], Connection]) -> None:
+    """Listen no more; whoever has connected until then is still answered."""
+    accepted, queues = [], [one.dup() for one in server.sockets]
+    server.close()
+    for queue in queues:
+        with queue, contextlib.suppress(OSError):
+            queue.setblocking(False)
+            while True:
+                accepted.append(queue.accept()[0])
+    for one in accepted:
+        await asyncio.get_running_loop().connect_accepted_socket(connection, one)
 
 
 async def _finish(manager: web.Server, seconds: float) -> None:
@@ -86,22 +114,56 @@ async def _finish(manager: web.Server, seconds: float) -> None:
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    idle: set[web.RequestHandler] = set()
     while manager.connections and loop.time() < end:
-        for connection in manager.connections:
-            if isinstance(connection, Connection) and connection.idle:
-                connection.force_close()
+        # What one look finds idle may have sent a request that is only not read yet.
+        before, idle = idle, {one for one in manager.connections if isinstance(one, Connection) and one.idle}
+        for connection in before & idle:
+            connection.force_close()
         await asyncio.sleep(FINISH_LOOK_SECONDS)
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+    stop = _stop_at_signals()
     async with serving(settings) as url:
         log.info("serving on %s", url)
         await stop.wait()
         log.info("stopping: finishing what is under way")
+
+
+async def serve_part(
+    settings: Settings, sockets: Sequence[socket.socket], lifeline: int, ready: Callable[[], object]
+) -> None:
+    """Serve on sockets that are shared with other processes, until SIGTERM, SIGINT, or the end of the supervisor.
+
+    :param lifeline: the reading end of a pipe of which only the supervisor has the writing end.
+    :param ready: is called when requests are answered.
+    """
+    stop, loop = _stop_at_signals(), asyncio.get_running_loop()
+
+    def orphaned() -> None:
+        loop.remove_reader(lifeline)
+        log.error("the supervisor is gone: finishing what is under way")
+        stop.set()
+
+    loop.add_reader(lifeline, orphaned)
+    async with serving(settings, sockets):
+        ready()
+        await stop.wait()
+
+
+def _stop_at_signals() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+def base_url(listener: socket.socket) -> str:
+    """The URL at which a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def refuse_blind_trust(settings: Settings) -> None:
@@ -120,7 +182,8 @@ def refuse_blind_trust(settings: Settings) -> None:
     )
 
 
-def _why_not(error: OSError, settings: Settings) -> str:
+def why_not(error: OSError, settings: Settings) -> str:
+    """What to tell the user of an address that cannot be listened on."""
     if error.errno == errno.EADDRINUSE:
         return f"Port {settings.port} on {settings.host} is taken. Stop what runs there, or choose another with PORT."
     return f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."

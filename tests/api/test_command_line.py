@@ -38,6 +38,7 @@ async def test_help() -> None:
 MISTAKES: list[tuple[str, dict[str, str], list[str]]] = [
     ("serve", {"PORT": "http"}, ["PORT", "http"]),
     ("serve", {"PORT": "70000"}, ["PORT", "70000", "65,535"]),
+    ("serve", {"PROCESSES": "0"}, ["PROCESSES", "256"]),
     ("serve", {"AUTH_MODE": "trust-me"}, ["AUTH_MODE", "trust-me", "header"]),
     ("serve", {"LOG_LEVEL": "loud"}, ["LOG_LEVEL", "loud", "WARNING"]),
     ("worker", {"DECODERS": "0"}, ["DECODERS"]),
@@ -46,6 +47,8 @@ MISTAKES: list[tuple[str, dict[str, str], list[str]]] = [
     ("dev", {"AWS_ENDPOINT": "", "LOCAL_AWS": "/nowhere/ministack"}, ["AWS_ENDPOINT", "make run"]),
     ("serve --host 0.0.0.0", {}, ["0.0.0.0", "--trust-user-header", "X-User-Id"]),
     ("serve", {"HOST": "::"}, ["::", "--trust-user-header"]),
+    ("serve --processes 2 --host 0.0.0.0", {}, ["0.0.0.0", "--trust-user-header"]),
+    ("serve --host 192.0.2.7 --trust-user-header", {"PROCESSES": "2"}, ["192.0.2.7"]),
     ("dev", {"HOST": "0.0.0.0"}, ["0.0.0.0", "--trust-user-header"]),
     ("dev", {"HOST": "192.0.2.7", "TRUST_USER_HEADER": "1"}, ["192.0.2.7"]),
     ("serve --host 192.0.2.7 --trust-user-header", {}, ["192.0.2.7"]),
@@ -83,6 +86,7 @@ async def test_mistakes(endings: list[Ended | BaseException], at: int) -> None:
         ("serve --prot 1", "--prot"),
         ("serve --port http", "--port"),
         ("serve --port 70000", "65535"),
+        ("serve --processes 257", "256"),
     ],
 )
 async def test_words_that_it_does_not_know(words: str, named: str) -> None:

@@ -14,7 +14,7 @@ import time
 
 HANDLERS = {"service": "service.aws_lambda", "worker": "worker.aws_lambda"}
 FOREIGN = {
-    "service": ("PIL", "thash", "typer", "uvloop", "worker"),
+    "service": ("PIL", "prometheus_client", "thash", "typer", "uvloop", "worker"),
     "worker": ("PIL", "thash", "typer", "uvloop", "multipart", "aiohttp.web", "service.http"),
 }
 """What the other function, or only the command line, needs."""

@@ -171,6 +171,11 @@ async def test_health_needs_nobody(caller: Caller) -> None:
         assert (answer.status, answer.json["status"]) == (200, "ok")
 
 
+async def test_there_are_no_metrics(caller: Caller) -> None:
+    """A container knows only of itself, and the next request may reach another one."""
+    assert problem(await caller.get("/metrics")) == (404, "not_found")
+
+
 async def test_cookies_and_headers_of_the_client_s_connection_do_no_harm(caller: Caller) -> None:
     """What the client said to the gateway about its connection and the length of its body is over by now."""
     headers = {
