@@ -3,12 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BENCH_READY := .venv/.bench-ready
 LOCAL_AWS := .ministack/bin/ministack
 LOCAL_AWS_READY := .ministack/.ready
 ARCH ?= x86_64
 PYTHON_VERSION ?= 3.13
 
-.PHONY: help setup run test check format package clean
+.PHONY: help setup run test check format package bench clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -16,6 +17,8 @@ help:
 	@echo "make check   lint, types, the floors of the house, and the template"
 	@echo "make format  put the code into its standard form"
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
+	@echo "make bench   measures all goals of speed and memory, within ten minutes, into build/bench; ONLY=cpu,memory for some of"
+	@echo "             cpu bytes refusals memory worker ready list processes; OUT=… for another folder. Leave the machine alone"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -53,5 +56,13 @@ format: setup
 package: $(READY)
 	$(BIN)/python deploy/package.py --architecture '$(ARCH)' --python-version '$(PYTHON_VERSION)'
 
+# Charts need more packages than anything else here; the comparison with multer-s3 needs node, and says so without it.
+bench: setup $(BENCH_READY)
+	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)'
+
+$(BENCH_READY): pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
 clean:
-	rm -rf .venv .ministack build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .ministack build tests/load/peers/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
