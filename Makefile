@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-BENCH_READY := .venv/.bench-ready
+CHARTS := .charts/bin/python
+CHARTS_READY := .charts/.ready
 LOCAL_AWS := .ministack/bin/ministack
 LOCAL_AWS_READY := .ministack/.ready
 ARCH ?= x86_64
@@ -56,13 +57,14 @@ format: setup
 package: $(READY)
 	$(BIN)/python deploy/package.py --architecture '$(ARCH)' --python-version '$(PYTHON_VERSION)'
 
-# Charts need more packages than anything else here; the comparison with multer-s3 needs node, and says so without it.
-bench: setup $(BENCH_READY)
-	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)'
+bench: setup $(CHARTS_READY)
+	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)' --charts $(CHARTS)
 
-$(BENCH_READY): pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+# An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
+$(CHARTS_READY): tests/charts.txt
+	$(PYTHON) -m venv .charts
+	$(CHARTS) -m pip install --quiet --disable-pip-version-check -r tests/charts.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .ministack build tests/load/peers/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .ministack .charts build tests/load/peers/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,11 +9,13 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.load import report
 from tests.load.goals import GOALS
 from tests.load.outcome import NotMeasurable, Outcome
 
+ROOT = Path(__file__).parents[2]
 OUT = Path("build/bench")
 ROWS = tuple(dict.fromkeys(goal.row for goal in GOALS))
 
@@ -32,10 +35,11 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--only", type=names, default=ROWS, metavar="ROW,…", help=f"some of {', '.join(ROWS)}")
     ask.add_argument("--out", type=Path, default=OUT, help=f"where bench.txt, bench.json and the charts go [{OUT}]")
+    ask.add_argument("--charts", type=Path, metavar="PYTHON", help="draw charts with this Python, which has matplotlib")
     chosen = ask.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     _scrub_environment()
-    sys.exit(_bench(chosen.only, chosen.out))
+    sys.exit(_bench(chosen.only, chosen.out, chosen.charts))
 
 
 def names(text: str) -> Sequence[str]:
@@ -50,7 +54,7 @@ def names(text: str) -> Sequence[str]:
     return given or ROWS
 
 
-def _bench(rows: Sequence[str], out: Path) -> int:
+def _bench(rows: Sequence[str], out: Path, charts_python: Path | None) -> int:
     from tests.load.rows import ROWS as MEASURES
 
     machine = _machine()
@@ -68,13 +72,11 @@ def _bench(rows: Sequence[str], out: Path) -> int:
     table = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}\n\n{report.table(figures)}"
     print(table, end="")
     (out / "bench.txt").write_text(table)
-    (out / "bench.json").write_text(json.dumps(report.as_json(figures, raw, machine), indent=1) + "\n")
-    try:
-        from tests.load.charts import draw
-    except ModuleNotFoundError as error:
-        print(f"No charts: there is no {error.name}; `make bench` installs it.", file=sys.stderr)
-    else:
-        draw(charts, out)
+    told = report.as_json(figures, raw, machine) | {"charts": [asdict(chart) for chart in charts]}
+    (out / "bench.json").write_text(json.dumps(told, indent=1) + "\n")
+    if charts_python:
+        # `absolute`, not `resolve`: the Python of a virtual environment is a link to one that has nothing installed.
+        subprocess.run([charts_python.absolute(), "-m", "tests.load.charts", out.absolute()], cwd=ROOT, check=True)
     return report.exit_code(figures)
 
 

@@ -1,6 +1,10 @@
-"""Charts as SVG: the same bytes for the same figures, black on white, nothing but the lines."""
+"""Charts as SVG: `python -m tests.load.charts FOLDER` draws those in its bench.json.
 
-from collections.abc import Iterable
+The same bytes for the same figures, black on white, nothing but the lines. Runs in an environment of its own.
+"""
+
+import json
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -15,12 +19,14 @@ SIZE_INCHES = (7.0, 4.0)
 NAMELESS = {"Date": None, "Creator": None}
 
 
-def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
+def main() -> None:
     """One file a chart."""
-    return [_draw(chart, folder / f"{chart.name}.svg") for chart in charts]
+    folder = Path(sys.argv[1])
+    for chart in json.loads((folder / "bench.json").read_text())["charts"]:
+        _draw(Chart(**chart), folder / f"{chart['name']}.svg")
 
 
-def _draw(chart: Chart, path: Path) -> Path:
+def _draw(chart: Chart, path: Path) -> None:
     figure = Figure(figsize=SIZE_INCHES, facecolor="white", layout="constrained")
     axes = figure.subplots()
     for (name, values), marker in zip(chart.lines.items(), "os^D*v", strict=False):
@@ -40,4 +46,7 @@ def _draw(chart: Chart, path: Path) -> Path:
     axes.grid(visible=True, color="#dddddd")
     axes.legend(frameon=False)
     figure.savefig(path, format="svg", metadata=NAMELESS)
-    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Stands between the service and DynamoDB: what was answered once is answered the same from then on, from memory."""
+"""Stands between the service and DynamoDB: keeps what was answered, and then gives the same answers without it."""
 
 import asyncio
 import re
@@ -11,13 +11,17 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Recorder:
-    """Listens at `url`. What DynamoDB answers is kept even when the service did not wait for it."""
+    """Listens at `url`. With `replaying`, what has been asked before is answered from memory.
+
+    What DynamoDB answers is kept even when the service did not wait for it.
+    """
 
     def __init__(self, endpoint: str) -> None:
         address = urlsplit(endpoint)
         self._to = str(address.hostname), int(address.port or 80)
         self._answers: dict[bytes, bytes] = {}
         self.url = ""
+        self.replaying = False
 
     async def serve(self, ready: threading.Event) -> None:
         """Until it is cancelled."""
@@ -31,7 +35,7 @@ class Recorder:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head, body = await _message(reader)
-                if body not in self._answers:
+                if not self.replaying or body not in self._answers:
                     self._answers[body] = await self._pass_on(head + body)
                 writer.write(self._answers[body])
         writer.close()

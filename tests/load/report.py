@@ -51,7 +51,7 @@ def table(measured: Iterable[Figure]) -> str:
 
 def _number(value: float) -> str:
     """Three digits, or all before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value.is_integer() else f"{value:.3g}"
 
 
 def as_json(measured: Iterable[Figure], raw: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 A worker that finds nothing to do tells what starting costs; that is taken off.
 """
 
+import http.client
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +37,7 @@ def measure(folder: Path) -> Outcome:
                 if run(Load(port=service.port, request=request, expect=202, connections=1, seconds=0)).count != 1:
                     raise NotMeasurable("an image was not accepted")
             ours.append((_burst(settings) - starting[-1]) / IMAGES)
+            _refuse_unready(service, IMAGES * len(ours))
     return Outcome(
         {"worker.cpu": ratio_of_rounds(ours, alone)},
         {
@@ -43,6 +46,16 @@ def measure(folder: Path) -> Outcome:
             "bytes per image": median(file.stat().st_size for file in files),
         },
     )
+
+
+def _refuse_unready(service: servers.Server, count: int) -> None:
+    """What failed, or was refused, has cost something else."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.request("GET", "/v1/images?limit=200&status=ready", headers={"X-User-Id": requests.USER})
+    ready = len(json.loads(connection.getresponse().read())["images"])
+    connection.close()
+    if ready != count:
+        raise NotMeasurable(f"only {ready} of {count} images became ready")
 
 
 def _burst(settings: Settings) -> float:
