@@ -73,8 +73,11 @@ def recording(endpoint: str) -> Iterator[Recorder]:
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
-        left = asyncio.all_tasks(loop)
-        for one in left:
-            one.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.close()
+
+
+async def _end(conversations: set["asyncio.Task[None]"]) -> None:
+    for one in conversations:
+        one.cancel()
+    await asyncio.gather(*conversations, return_exceptions=True)
