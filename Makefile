@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+CHARTS := .charts/bin/python
+CHARTS_READY := .charts/.ready
 LOCAL_AWS := .ministack/bin/ministack
 LOCAL_AWS_READY := .ministack/.ready
 ARCH ?= x86_64
@@ -13,7 +15,7 @@ USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 
-.PHONY: help setup run test load check format package clean
+.PHONY: help setup run test load bench check format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -23,6 +25,8 @@ help:
 	@echo "make check   lint, types, the floors of the house, and the template"
 	@echo "make format  put the code into its standard form"
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
+	@echo "make bench   measures all goals of speed and memory, within ten minutes, into build/bench; ONLY=cpu,memory for some of"
+	@echo "             cpu bytes refusals memory worker ready list processes; OUT=… for another folder. Leave the machine alone"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -70,5 +74,15 @@ format: setup
 package: $(READY)
 	$(BIN)/python deploy/package.py --architecture '$(ARCH)' --python-version '$(PYTHON_VERSION)'
 
+bench: setup $(CHARTS_READY)
+	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)' --charts $(CHARTS)
+
+# An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
+$(CHARTS_READY): tests/load/charts.txt
+	$(PYTHON) -m venv .charts
+	$(CHARTS) -m pip install --quiet --disable-pip-version-check -r tests/load/charts.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .ministack .locust build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .ministack .locust .charts build tests/load/peers/node_modules *.egg-info \
+	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Other upload servers, to compare with."""
