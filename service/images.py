@@ -143,7 +143,7 @@ def is_image_id(text: Any) -> bool:
 
 def created_at(image_id: str) -> datetime:
     """The time of acceptance that an image id carries."""
-    return EPOCH + (uuid.UUID(image_id).int >> 80) * MILLISECOND
+    return EPOCH + int(image_id[:8] + image_id[9:13], 16) * MILLISECOND
 
 
 def first_id_at(moment: datetime) -> str:

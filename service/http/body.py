@@ -97,8 +97,10 @@ async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
     # A body that was cut short is at its end too, and says so when it is read.
     while content.exception() is not None or not content.at_eof():
         try:
-            async with asyncio.timeout(seconds):
-                chunk = await content.readany()
+            # Most often the bytes are there already, and no time limit need be set up to wait for them.
+            if not (chunk := content.read_nowait()):
+                async with asyncio.timeout(seconds):
+                    chunk = await content.readany()
         except web.RequestPayloadError as error:
             raise Refused("malformed_body", "The framing of the body is broken.") from error
         except TimeoutError:

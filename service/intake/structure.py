@@ -88,10 +88,13 @@ class Walk:
         while at < end and not self._over:
             if self._want > 0:
                 missing = self._want - len(self._held)
-                self._held += chunk[at : at + missing]
+                piece = chunk[at : at + missing]
                 at += missing
-                if at <= end:
-                    given = bytes(self._held)
+                if at > end:
+                    self._held += piece
+                else:
+                    # Nearly always all of it is in one chunk, and need not be copied once more.
+                    given = bytes(self._held) + piece if self._held else piece
                     self._held.clear()
                     self._next(given)
             elif self._want < 0:

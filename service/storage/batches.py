@@ -2,7 +2,8 @@
 one ten entries a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -10,6 +11,8 @@ Entry = TypeVar("Entry")
 BATCH = 10
 """Most entries of one SQS request."""
 REQUESTS_AT_ONCE = 4
+LINGER_SECONDS = 0.005
+"""How long an entry waits for others that are expected (as PostgreSQL's `commit_delay` with `commit_siblings`)."""
 PATIENCE_SECONDS = 1.0
 """How long an entry waits for the request before it, which may be one that hangs."""
 
@@ -21,16 +24,31 @@ class Batches(Generic[Entry]):
         self._commit = commit
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._requests: set[asyncio.Task[None]] = set()
+        self._expected = 0
+        self._lingering: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """While in it, an entry is on its way, for which others wait a little."""
+        self._expected += 1
+        try:
+            yield
+        finally:
+            self._expected -= 1
 
     async def add(self, entry: Entry) -> None:
         """Commit one entry; it is done when this returns. Cancelled, it is taken back if it has not been sent yet.
 
         :raises Exception: what `commit` says of this entry, or raises for all of its batch.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((entry, done))
-        self._request_more()
-        impatient = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._request_more, 1)
+        if not self._expected or self._requests or len(self._waiting) >= BATCH:
+            self._request_more()
+        elif self._lingering is None:
+            self._lingering = loop.call_later(LINGER_SECONDS, self._request_more)
+        impatient = loop.call_later(PATIENCE_SECONDS, self._request_more, 1)
         try:
             await done
         except asyncio.CancelledError:
@@ -41,6 +59,9 @@ class Batches(Generic[Entry]):
 
     def _request_more(self, enough: int = BATCH) -> None:
         """Begin another request when none is under way, or when `enough` entries are waiting for one."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         while self._waiting and (
             not self._requests or (len(self._waiting) >= enough and len(self._requests) < REQUESTS_AT_ONCE)
         ):

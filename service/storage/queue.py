@@ -37,6 +37,7 @@ class Queue:
         self._url: str | None = None
         self._sends = Batches(self._send)
         self._deletions = Batches(self._delete)
+        self.expecting = self._sends.expecting
 
     async def url(self) -> str:
         """The queue's URL, asked for once."""

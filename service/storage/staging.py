@@ -44,7 +44,8 @@ class Staging:
 
     async def _accept(self, receipt: Receipt, content: Content, keep_on_failure: bool) -> None:
         try:
-            await self._stage(receipt, content)
+            with self._queue.expecting():
+                await self._stage(receipt, content)
             await self._queue.send(receipt.message)
         except ServiceError:
             if not keep_on_failure:
