@@ -10,7 +10,7 @@ from service.images import Record
 from service.storage.catalog import Deleted
 
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 LONGER = 1.1
 """By how much each pause is longer than the one before it: what is waited in vain is at most a tenth of the whole."""
 
@@ -22,14 +22,15 @@ def preferred_wait(request: web.Request) -> float | None:
 
 
 async def settled(request: web.Request, user_id: str, image_id: str, seconds: float | None) -> Record | Deleted | None:
-    """What the catalog knows of the image as soon as it knows anything, or after `seconds`."""
+    """What the catalog knows of the image as soon as it knows anything, or after `seconds`; without them, now."""
     catalog, closing = request.app[STORAGE].catalog, request.app[CLOSING]
     loop = asyncio.get_running_loop()
     end, pause = loop.time() + (seconds or 0), FIRST_PAUSE
-    while (known := await catalog.get(user_id, image_id)) is None:
+    while True:
+        # First the pause: who waits has an image that was queued just now.
         left = end - loop.time()
-        if left <= 0 or closing.is_set():
-            break
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * LONGER, LONGEST_PAUSE)
-    return known
+        if left > 0 and not closing.is_set():
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * LONGER, LONGEST_PAUSE)
+        if (known := await catalog.get(user_id, image_id)) is not None or left <= 0 or closing.is_set():
+            return known

@@ -14,9 +14,9 @@ from tests.load.generator import Load
 from tests.load.outcome import Chart, NotMeasurable, Outcome
 from tests.load.shares import NoGroups, of_a_core
 
-SHARE = 0.15
-ROUNDS, SECONDS, CHART_SECONDS, WARM_UP_SECONDS = 3, 3.0, 1.2, 1.0
-CONNECTIONS = 16
+SHARE = 0.1
+ROUNDS, SECONDS, CHART_SECONDS, WARM_UP_SECONDS = 3, 4.0, 1.2, 1.0
+CONNECTIONS = 32
 MORE_AND_MORE = [1, 2, 4, 8, 16, 32]
 REFUSED, ACCEPTED = "refused", "accepted"
 

@@ -5,6 +5,7 @@ Asked in both ways that clients have: by one POST that waits, and by a GET that 
 
 import http.client
 import json
+import random
 import subprocess
 import sys
 import time
@@ -16,8 +17,10 @@ from tests.api.processes import environment
 from tests.load import photos, requests, servers
 from tests.load.outcome import NotMeasurable, Outcome
 
-BLOCKS, TIMES = 3, 10
+BLOCKS, TIMES = 4, 12
 PAUSE_SECONDS = 0.05
+PHASE_SECONDS = 0.1
+"""What the emulator's long poll sleeps at a time; pauses differ by up to it, so that uploads come at all points of it."""
 STARTING_TIMES, WARM_UPS = 12, 5
 WAIT = {"Prefer": "wait=10"}
 
@@ -70,14 +73,14 @@ def _until_working(connection: http.client.HTTPConnection, image: bytes) -> None
 
 
 def _post(connection: http.client.HTTPConnection, image: bytes) -> float:
-    time.sleep(PAUSE_SECONDS)
+    time.sleep(PAUSE_SECONDS + random.uniform(0, PHASE_SECONDS))
     begin = time.perf_counter()
     _expect(_asked(connection, "POST", "/v1/images", image, {"Content-Type": "image/jpeg", **WAIT}), 201)
     return time.perf_counter() - begin
 
 
 def _post_and_get(connection: http.client.HTTPConnection, image: bytes) -> float:
-    time.sleep(PAUSE_SECONDS)
+    time.sleep(PAUSE_SECONDS + random.uniform(0, PHASE_SECONDS))
     begin = time.perf_counter()
     status, receipt = _asked(connection, "POST", "/v1/images", image, {"Content-Type": "image/jpeg"})
     _expect((status, receipt), 202)
