@@ -20,7 +20,7 @@ from tests.load.outcome import NotMeasurable, Outcome
 BLOCKS, TIMES = 4, 12
 PAUSE_SECONDS = 0.05
 PHASE_SECONDS = 0.1
-"""What the emulator's long poll sleeps at a time; pauses differ by up to it, so that uploads come at all points of it."""
+"""What the emulator's long poll sleeps at a time; pauses differ by up to it, so uploads come at all points of it."""
 STARTING_TIMES, WARM_UPS = 12, 5
 WAIT = {"Prefer": "wait=10"}
 
