@@ -11,7 +11,7 @@ Entry = TypeVar("Entry")
 BATCH = 10
 """Most entries of one SQS request."""
 REQUESTS_AT_ONCE = 4
-LINGER_SECONDS = 0.005
+LINGER_SECONDS = 0.01
 """How long an entry waits for others that are expected (as PostgreSQL's `commit_delay` with `commit_siblings`)."""
 PATIENCE_SECONDS = 1.0
 """How long an entry waits for the request before it, which may be one that hangs."""

@@ -37,8 +37,8 @@ class Assumed:
     item_bytes: float = 495 + 100  # the record, and what DynamoDB adds for each item
     message_bytes: float = 3 * 1_500  # sent, received, deleted, with headers
     service_ms: float = 1.5  # of CPU for 100 KB …
-    service_ms_mb: float = (6 - 1.5) / 1.1  # … and for each MB more
-    worker_ms: float = 400  # of CPU for a JPEG of 12 megapixels
+    service_ms_mb: float = (3.5 - 1.5) / 1.1  # … and for each MB more
+    worker_ms: float = 350  # of CPU for a JPEG of 12 megapixels
     utilisation: float = 0.6
     puts: float = 4  # staged; original, thumb, preview
     gets: float = 2  # staged; HEAD by a look at a queued image

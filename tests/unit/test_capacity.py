@@ -15,8 +15,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs/capacity.md"
 def test_a_line_as_by_hand() -> None:
     # 1,000 × 3,600 × 730 = 2,628 million uploads, 4 PUTs each at 5 dollars a million.
     assert monthly(1_000)["S3: PUT"] == pytest.approx(2_628 * 4 * 5)
-    # 1,000 × 0.4 s of CPU are 400 vCPUs that work all the time, so 666.7 that work 60 % of it.
-    assert vcpus(1_000)[1] == pytest.approx(666.7, abs=0.1)
+    # 1,000 × 0.35 s of CPU are 350 vCPUs that work all the time, so 583.3 that work 60 % of it.
+    assert vcpus(1_000)[1] == pytest.approx(583.3, abs=0.1)
     # 2,628 million × 570,392 bytes are 1,498,990 GB: 50,000 at 0.023, 450,000 at 0.022, the rest at 0.021.
     assert kept(1_000)[0] == pytest.approx(1_150 + 9_900 + 20_978.8, rel=1e-4)
 
