@@ -203,9 +203,9 @@ class Settings:
     max_frames: int = _setting("MAX_FRAMES", 900, _between(1, 100_000), "most frames of an animation")
     spool_memory: int = _setting(
         "SPOOL_MEMORY_BYTES",
-        24 * MIB,
+        32 * MIB,
         _between(0, 1024 * 1024 * MIB),
-        "memory for bodies on their way in, those included that are read back; beyond it: disk",
+        "memory of a process for bodies on their way in, those included that are read back; beyond it: disk",
     )
     spool_dir: str | None = _setting(
         "SPOOL_DIR",

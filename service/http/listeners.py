@@ -4,6 +4,7 @@ On Linux each process has a queue of its own (SO_REUSEPORT), over which the kern
 both addresses. On one socket that all share, whoever wakes up first takes all that have come by then.
 """
 
+import errno
 import socket
 import sys
 
@@ -25,7 +26,12 @@ def listeners(host: str, port: int, count: int) -> list[list[socket.socket]]:
     try:
         for family, _, _, _, (name, _, *more) in dict.fromkeys(found):
             # Alone first: else two services could share a port, each with half of the other's connections.
-            first = _bound(family, (name, port, *more), spread=False)
+            try:
+                first = _bound(family, (name, port, *more), spread=False)
+            except OSError as error:
+                if error.errno != errno.EAFNOSUPPORT:
+                    raise
+                continue  # localhost can stand for an address of a kind that this system has switched off
             opened[0].append(first)
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, SPREAD)
             first.listen(BACKLOG)
@@ -36,6 +42,8 @@ def listeners(host: str, port: int, count: int) -> list[list[socket.socket]]:
     except OSError:
         close(*opened)
         raise
+    if not opened[0]:
+        raise OSError(errno.EADDRNOTAVAIL, "no address to listen on")
     return opened
 
 

@@ -12,7 +12,7 @@ from service.storage.catalog import Deleted
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 LONGER = 1.1
-"""By how much each pause is longer than the one before it: what is waited in vain is at most a tenth of the whole."""
+"""By how much each pause is longer than the one before it: what is waited in vain is a tenth of the whole or so."""
 
 
 def preferred_wait(request: web.Request) -> float | None:

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from typing import Any
@@ -67,8 +67,7 @@ class _Supervisor:
     def __init__(
         self, settings: Settings, run: Run, sockets: list[list[socket.socket]], forget: Callable[[int | None], None]
     ) -> None:
-        # Together they have the memory that the settings give to the service.
-        self._settings = replace(settings, spool_memory=settings.spool_memory // settings.processes)
+        self._settings = settings
         self._run, self._forget = run, forget
         self._places = [_Place(group) for group in sockets]
         self._ready, self._stopping = 0, False
@@ -133,7 +132,7 @@ class _Supervisor:
 
     def _wait(self) -> None:
         """Until a signal comes, a process serves or ends, or one is due."""
-        due = [place.since - time.monotonic() for place in self._places if place.process is None]
+        due = [place.since - time.monotonic() for place in self._places if place.process is None and place.since]
         living = [place.process.sentinel for place in self._places if place.process]
         awake = wait([self._woken, self._told, *living], max(0, min(due)) if due else None)
         if self._woken in awake:

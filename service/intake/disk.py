@@ -10,6 +10,8 @@ from aiofiles.threadpool import wrap
 
 SLOW_SECONDS = 0.05
 """A write that takes longer has waited for the disk itself, and not only for the system's cache of it."""
+QUICK_WRITES = 100
+"""So many quick ones in a row show that the disk is no longer slow."""
 
 
 class Disk:
@@ -17,7 +19,7 @@ class Disk:
 
     The loop writes by itself: the system's cache takes 64 KB in a fraction of what a hop to a thread costs, and bytes
     that wait for a thread, which a busy loop lets run seldom, are bytes in memory. From a slow write on the thread
-    writes, until it finds the disk quick again.
+    writes, until the disk has been quick for a while.
 
     :raises OSError: when made, if the folder cannot be written to.
     """
@@ -26,7 +28,8 @@ class Disk:
         self.folder = folder
         # A single one, so that a file is closed only after the write that was under way when its upload was given up.
         self.thread = ThreadPoolExecutor(1, "spool")
-        self.slow = False
+        self.slow_for = 0
+        """How many more writes are left to the thread."""
         # A folder that cannot be written to shows here, and not in the middle of an upload.
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -40,7 +43,7 @@ class DiskFile:
 
     async def append(self, content: bytes) -> None:
         """Write behind what is there; the first time this makes the file."""
-        if self._disk.slow:
+        if self._disk.slow_for:
             await asyncio.get_running_loop().run_in_executor(self._disk.thread, self._append, content)
         else:
             self._append(content)
@@ -52,7 +55,8 @@ class DiskFile:
         unwritten = memoryview(content)
         while unwritten:
             unwritten = unwritten[self._file.write(unwritten) :]
-        self._disk.slow = time.monotonic() - begin > SLOW_SECONDS
+        slow = time.monotonic() - begin > SLOW_SECONDS
+        self._disk.slow_for = QUICK_WRITES if slow else max(0, self._disk.slow_for - 1)
 
     async def read(self) -> bytes:
         """All that was written."""

@@ -142,6 +142,9 @@ def _extended_filename(part: MultipartSegment) -> str | None:
 
 
 def _refuse_headers(part: MultipartSegment) -> None:
+    # The parser tells this by itself or not, as the bytes happen to be split.
+    if any("\n" in value or "\r" in value for _, value in part.headerlist):
+        raise _malformed("a header of a part has a line break in it")
     names = [name for name, _ in part.headerlist]
     if len(set(names)) < len(names):
         raise _malformed("a part has a header twice")

@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 
 from service.errors import Unavailable
-from service.images import MAX_BYTES
 from service.intake.disk import Disk, DiskFile
 
 log = logging.getLogger(__name__)
 
 WRITE_BYTES = 64 * 1024
 """Most bytes that an upload on disk collects for its next write."""
+TURN_SECONDS = 120.0
+"""How long an upload on disk waits until it can be read back."""
 
 
 class Share:
@@ -27,11 +28,41 @@ class Share:
         self.left = size
 
 
+class ReadBacks:
+    """Whose turn it is to be in memory once more: as many uploads as fit into `room` bytes, and one in any case."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._taken = 0
+        self._first = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self, size: int) -> AsyncIterator[None]:
+        """A turn for `size` bytes, in the order of asking.
+
+        :raises Unavailable: it does not come; those before it may be waiting for an S3 that does not answer.
+        """
+        try:
+            async with asyncio.timeout(TURN_SECONDS), self._first:
+                while self._taken and self._taken + size > self._room:
+                    self._freed.clear()
+                    await self._freed.wait()
+                self._taken += size
+        except TimeoutError:
+            raise Unavailable("spool_unavailable", "The service has no room for this upload now.") from None
+        try:
+            yield
+        finally:
+            self._taken -= size
+            self._freed.set()
+
+
 class Spool:
     """Hands out places for uploads and keeps the budget of `memory` bytes over all of them.
 
-    Half of it is for uploads that are in memory as a whole. A sixth is for the newest bytes of those on disk, and a
-    third for those of them that are read back: as many at once as may have the largest size, and one in any case.
+    Half of it is for uploads that are in memory as a whole. A sixth is for the newest bytes of those on disk (while the
+    disk is slow, each of them waits with its newest ones beyond that), and a third for those that are read back.
 
     :raises OSError: when made, if `folder` cannot be written to.
     """
@@ -39,7 +70,7 @@ class Spool:
     def __init__(self, memory: int, folder: str | None = None) -> None:
         self.whole = Share(memory // 2)
         self.unwritten = Share(memory // 6)
-        self.read_backs = asyncio.Semaphore(max(1, memory // 3 // MAX_BYTES))
+        self.read_backs = ReadBacks(memory // 3)
         self.disk = Disk(folder)
 
     def open(self) -> "Spooled":
@@ -55,6 +86,7 @@ class Spooled:
         self._share = spool.whole
         self._chunks: list[bytes] = []
         self._held = 0
+        self._size = 0
         self._file: DiskFile | None = None
 
     async def __aenter__(self) -> "Spooled":
@@ -71,7 +103,7 @@ class Spooled:
 
     @property
     def on_disk(self) -> bool:
-        """Whether the budget did not suffice, so that `content` has to read the bytes back."""
+        """Whether the budget did not suffice."""
         return self._file is not None
 
     async def write(self, chunk: bytes) -> None:
@@ -80,6 +112,7 @@ class Spooled:
         # As much as it leaves to all others, so that there is always room for a small one.
         fits = self._held + size <= self._share.left
         self._chunks.append(chunk)
+        self._size += size
         self._take(size)
         if fits and (self._file is None or self._held < WRITE_BYTES):
             return
@@ -117,7 +150,7 @@ class Spooled:
             yield self._chunks
             return
         await self._flush()
-        async with self._spool.read_backs:
+        async with self._spool.read_backs.turn(self._size):
             with _disk():
                 content = await self._file.read()
             yield [content]

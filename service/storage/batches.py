@@ -89,6 +89,7 @@ class Batches(Generic[Entry]):
                 done.set_exception(verdict)
 
     async def finish(self) -> None:
-        """Wait for the requests that are under way."""
-        while self._requests:
+        """Wait for the requests that are under way, and for the entries that wait for one."""
+        while self._requests or self._waiting:
+            self._request_more(1)
             await asyncio.wait(self._requests)

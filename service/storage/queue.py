@@ -81,9 +81,9 @@ class Queue:
         async with calling("sqs"):
             numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries)]
             answer = await self._sqs.call(action, {"QueueUrl": url, "Entries": numbered})
-        for entry in answer.get("Failed", ()):
+        for entry in answer.get("Failed") or ():
             log.warning("sqs: %s failed for a message: %s %s", action, entry.get("Code"), entry.get("Message"))
-        taken = {entry["Id"] for entry in answer.get("Successful", ())}
+        taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
         refused = Unavailable("sqs_unavailable", "SQS cannot take this request now.")
         return [None if str(index) in taken else refused for index in range(len(entries))]
 
@@ -106,9 +106,9 @@ class Queue:
             Delivery(
                 message["Body"],
                 message["ReceiptHandle"],
-                int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+                int((message.get("Attributes") or {}).get("ApproximateReceiveCount", 1)),
             )
-            for message in answer.get("Messages", ())
+            for message in answer.get("Messages") or ()
         ]
 
     async def is_empty(self) -> bool:

@@ -39,11 +39,12 @@ class Sqs:
     def __init__(self, http: aiohttp.ClientSession, endpoint: str, region: str) -> None:
         self._http = http
         self._url = endpoint.rstrip("/") + "/"
-        self._proxy: str | None = get_environ_proxies(self._url).get(self._url.partition(":")[0])
+        proxy: str | None = get_environ_proxies(self._url).get(self._url.partition(":")[0])
+        self._proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         self._signer = Signer(self._url, "sqs", region)
 
     async def call(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """SQS's answer to `action`, tried again as botocore's standard mode does when SQS is busy or cannot be reached.
+        """SQS's answer to `action`, asked for up to three times while SQS is busy or cannot be reached.
 
         :raises ClientError: SQS refuses.
         :raises aiohttp.ClientError: SQS cannot be reached.
@@ -67,11 +68,14 @@ class Sqs:
         headers = self._signer.signed(
             HEADERS | {"x-amz-target": f"AmazonSQS.{action}"}, body, frozen, datetime.now(UTC)
         )
-        async with self._http.post(self._url, data=body, headers=headers, proxy=self._proxy) as response:
+        # A redirect would take the token elsewhere, and its answer would be none of SQS's.
+        async with self._http.post(
+            self._url, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
+        ) as response:
             content = await response.read()
         try:
             answer = json.loads(content or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if response.status == 200 and isinstance(answer, dict):
             return answer
@@ -93,7 +97,10 @@ def _may_work_later(error: ClientError) -> bool:
 @asynccontextmanager
 async def open_sqs(client: Any, settings: Settings) -> AsyncIterator[Sqs]:
     """SQS where botocore's `client` of it has found it."""
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=certificates())
+    endpoint: str = client.meta.endpoint_url
+    # Reading the certificates takes 50 ms, which a cold start need not spend on nothing.
+    trusted = certificates() if endpoint.startswith("https:") else True
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=trusted)
     timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Sqs(http, client.meta.endpoint_url, settings.region)
+        yield Sqs(http, endpoint, settings.region)

@@ -34,29 +34,25 @@ class Staging:
             stand on the same one (it has the same idempotency key).
         :raises Unavailable: S3 or SQS does not answer as it should; what arrived is removed, if that can be.
         """
-        task = self._begin(self._accept(receipt, content, keep_on_failure))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # The bytes must stay where `content` finds them until it has.
-            await asyncio.wait([task])
-            raise
+        async with content() as staged:
+            task = self._begin(self._accept(receipt, staged, keep_on_failure))
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                # The bytes must stay where they are as long as they are on their way.
+                await asyncio.wait([task])
+                raise
 
-    async def _accept(self, receipt: Receipt, content: Content, keep_on_failure: bool) -> None:
+    async def _accept(self, receipt: Receipt, staged: Sequence[bytes], keep_on_failure: bool) -> None:
         try:
             with self._queue.expecting():
-                await self._stage(receipt, content)
+                await self._objects.put_staged(receipt, staged)
             await self._queue.send(receipt.message)
         except ServiceError:
             if not keep_on_failure:
                 # Beside the answer, which shall not wait for an S3 that is away.
                 self._begin(self._remove(receipt))
             raise
-
-    async def _stage(self, receipt: Receipt, content: Content) -> None:
-        """By itself, so that nothing refers to the bytes any more while the message is sent."""
-        async with content() as staged:
-            await self._objects.put_staged(receipt, staged)
 
     async def _remove(self, receipt: Receipt) -> None:
         """A PUT that timed out may have arrived all the same."""

@@ -102,7 +102,11 @@ def children(parent: int) -> set[int]:
 
 
 def _open_files(pid: int) -> set[str]:
-    return {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(str(one.readlink()))
+    return found
 
 
 @asynccontextmanager

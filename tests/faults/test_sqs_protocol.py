@@ -147,6 +147,30 @@ async def test_neither_an_answer_nor_an_entry_in_it(script: tuple[Script, Queue]
         await queue.send("message")
 
 
+@pytest.mark.parametrize("odd", [{"Successful": None, "Failed": None}, {"Successful": [{}]}], ids=["null", "empty"])
+async def test_an_answer_of_another_shape(script: tuple[Script, Queue], odd: dict[str, Any]) -> None:
+    """It has taken nothing either; and it brings nothing."""
+    sqs, queue = script
+    sqs.answers = [said(200, **odd)]
+    with pytest.raises(Unavailable):
+        await queue.send("message")
+    sqs.answers = [said(200, Messages=None)]
+    assert await queue.receive(1, 0) == []
+
+
+async def test_a_redirect_is_not_followed(script: tuple[Script, Queue]) -> None:
+    """Neither the token nor the message go elsewhere, and what is said there does not count."""
+    sqs, queue = script
+
+    async def elsewhere(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPTemporaryRedirect("/elsewhere")
+
+    sqs.answers = [elsewhere, TAKEN]
+    with pytest.raises(Unavailable):
+        await queue.send("message")
+    assert len(sqs.sent) == 1
+
+
 async def test_many_at_once_share_requests(script: tuple[Script, Queue]) -> None:
     """And each has its own verdict."""
     sqs, queue = script

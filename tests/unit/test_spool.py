@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.errors import Unavailable
 from service.intake import disk
+from service.intake import spool as spool_module
 from service.intake.disk import SLOW_SECONDS
-from service.intake.spool import WRITE_BYTES, Spool, Spooled
+from service.intake.spool import WRITE_BYTES, ReadBacks, Spool, Spooled
 
 KB = 1024
 MB = 1024 * KB
@@ -272,7 +274,7 @@ async def test_whatever_the_budget_the_bytes_come_back(memory: int, uploads: lis
 
 
 async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first slow write on a thread writes, until one of its writes is quick."""
+    """From the first slow write on a thread writes, until enough of its writes are quick."""
     writers: list[bool] = []
     append = disk.DiskFile._append
 
@@ -281,6 +283,7 @@ async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path: Path, monkeypatch
         append(file, content)
 
     monkeypatch.setattr(disk.DiskFile, "_append", watched)
+    monkeypatch.setattr(disk, "QUICK_WRITES", 1)
     spool = Spool(0, str(tmp_path))
     async with spool.open() as spooled:
         await fill(spooled, b"a" * KB)
@@ -290,3 +293,45 @@ async def test_a_slow_disk_does_not_hold_up_the_loop(tmp_path: Path, monkeypatch
         await fill(spooled, b"d" * KB, b"e" * KB)
         assert await read(spooled) == b"".join(letter * KB for letter in (b"a", b"b", b"c", b"d", b"e"))
     assert writers[:5] == [True, True, False, False, True]
+
+
+async def test_read_backs_share_their_room_in_order() -> None:
+    """As many as fit, a large one when it is alone, and nobody before one that asked earlier."""
+    turns, order = ReadBacks(10), list[str]()
+    may_end = {name: asyncio.Event() for name in ("small", "other", "large", "late")}
+
+    async def take(name: str, size: int) -> None:
+        async with turns.turn(size):
+            order.append(name)
+            await may_end[name].wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for name, size in (("small", 4), ("other", 4), ("large", 50), ("late", 1)):
+            tasks.create_task(take(name, size))
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert order == ["small", "other"]
+        may_end["small"].set()
+        await asyncio.sleep(0.01)
+        assert order == ["small", "other"]
+        may_end["other"].set()
+        await asyncio.sleep(0.01)
+        assert order == ["small", "other", "large"]
+        may_end["large"].set()
+        await asyncio.sleep(0.01)
+        assert order == ["small", "other", "large", "late"]
+        may_end["late"].set()
+
+
+async def test_a_turn_that_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And whoever gives up stands in nobody's way."""
+    monkeypatch.setattr(spool_module, "TURN_SECONDS", 0.05)
+    turns = ReadBacks(1)
+    async with turns.turn(1):
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                async with turns.turn(1):
+                    pass
+            assert caught.value.code == "spool_unavailable"
+    async with turns.turn(1):
+        pass
