@@ -44,7 +44,7 @@ GOALS = (
     Goal("refusals.rate", "refusals per second against accepted uploads per second", 4, at_least=True),
     Goal("memory.accepted", "of 500 concurrent slow uploads of 5 MB: accepted", 500, "", at_least=True),
     Goal("memory.growth", "growth of memory meanwhile", 64, "MB"),
-    Goal("memory.p99", "p99 of a 30 KB upload while those 500 are under way, against alone", 2),
+    Goal("memory.p99", "p99 of a 30 KB upload while all 500 are sending, against alone", 2),
     Goal("worker.cpu", "worker's CPU per 12-megapixel JPEG, against Pillow alone", 1.15),
     Goal("ready.whole", "POST to ready at idle, 30 KB, against the bare sequence", 2),
     Goal("ready.own", "the same, without the time that the emulator's long poll sleeps", 2),

@@ -1,6 +1,6 @@
 """Pillow alone: `python plain.py FILE…` decodes each file and derives the two variants. Prints seconds of CPU a file.
 
-What a Pillow user would write who wants the same pictures as the worker makes: same sizes, filter, and WebP settings.
+What a Pillow user would write: same sizes, filter and WebP settings as the worker, which halves large photos first.
 """
 
 import io
