@@ -8,9 +8,9 @@ from io import FileIO
 
 from aiofiles.threadpool import wrap
 
-SLOW_SECONDS = 0.05
+SLOW_SECONDS = 0.2
 """A write that takes longer has waited for the disk itself, and not only for the system's cache of it."""
-QUICK_WRITES = 100
+QUICK_WRITES = 20
 """So many quick ones in a row show that the disk is no longer slow."""
 
 
