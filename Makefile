@@ -10,19 +10,23 @@ LOCAL_AWS_READY := .ministack/.ready
 ARCH ?= x86_64
 PYTHON_VERSION ?= 3.13
 LOCUST_READY := .locust/.ready
+TOOLS := .tools/bin
+TOOLS_READY := .tools/.ready
 URL ?= http://127.0.0.1:8080
 USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 
-.PHONY: help setup run test load bench check format package clean
+.PHONY: help setup run test load bench check audit lock format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
 	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
 	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
-	@echo "make check   lint, types, the floors of the house, and the template"
+	@echo "make check   lint, types, the floors of the house, the template, and known vulnerabilities of what is installed"
+	@echo "make audit   only the last of these; fails also when nobody can be asked"
+	@echo "make lock    writes the hashed requirements in deploy/requirements anew, after a change of dependencies"
 	@echo "make format  put the code into its standard form"
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
 	@echo "make bench   measures all goals of speed and memory, within ten minutes, into build/bench; ONLY=cpu,memory for some of"
@@ -60,12 +64,25 @@ load: $(LOCUST_READY)
 	@UPLOADS='$(UPLOADS)' .locust/bin/locust -f tests/load/locustfile.py --headless --only-summary --host '$(URL)' \
 		--users '$(USERS)' --spawn-rate '$(USERS)' --run-time '$(SECONDS)s'
 
-check: setup
+check: setup $(TOOLS_READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deploy/template.yaml
+	$(BIN)/python -m deploy.audit $(TOOLS)/pip-audit
+
+audit: setup $(TOOLS_READY)
+	$(BIN)/python -m deploy.audit $(TOOLS)/pip-audit --strict
+
+lock: setup $(TOOLS_READY)
+	$(BIN)/python -m deploy.lock $(TOOLS)/uv
+
+# An environment of its own: what looks at the dependencies is not one of them.
+$(TOOLS_READY): deploy/tools.txt
+	$(PYTHON) -m venv .tools
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check -r deploy/tools.txt
+	@touch $@
 
 format: setup
 	$(BIN)/python -m ruff check --fix .
@@ -84,5 +101,5 @@ $(CHARTS_READY): tests/load/charts.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .ministack .locust .charts build tests/load/peers/node_modules *.egg-info \
+	rm -rf .venv .ministack .locust .charts .tools build tests/load/peers/node_modules *.egg-info \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,12 +1,10 @@
 """Builds the zips of the two Lambda functions: our packages and the wheels that they need. Nothing is compiled."""
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,10 @@ NEVER_READ = {".c", ".h", ".pxd", ".pyi", ".pyx"}
 
 @dataclass(frozen=True)
 class Function:
-    """What goes into one function's zip: our packages without some of their files, and distributions by name."""
+    """What goes into one function's zip: our packages without some of their files, and distributions by name.
+
+    Which versions of these, and of what they need, is in `deploy/requirements/` (`make lock`).
+    """
 
     packages: tuple[str, ...]
     without: tuple[str, ...]
@@ -68,7 +69,7 @@ def package(name: str, out: Path, target: Target | None) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        _install(FUNCTIONS[name], folder, target)
+        _install(name, folder, target)
         _prune(folder)
         _copy(FUNCTIONS[name], folder)
         _compile(name, folder, target)
@@ -81,15 +82,11 @@ def package(name: str, out: Path, target: Target | None) -> Path:
     return archive
 
 
-def _install(function: Function, folder: Path, target: Target | None) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = {re.split(r"[^\w.-]", requirement)[0]: requirement for requirement in project["dependencies"]}
+def _install(name: str, folder: Path, target: Target | None) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--constraint=constraints.txt", f"--target={folder}"]
-    command += target.options() if target else []
-    # Others depend on it by version of Python, which pip looks up in the one that runs it.
-    wanted = ["typing_extensions", *(pinned[name] for name in function.distributions)]
-    if subprocess.run([*command, *wanted], cwd=ROOT).returncode:  # noqa: S603
+    command += ["--only-binary=:all:", "--require-hashes", f"--target={folder}"]
+    command += [f"--requirement=deploy/requirements/{name}.txt", *(target.options() if target else [])]
+    if subprocess.run(command, cwd=ROOT).returncode:  # noqa: S603
         sys.exit("pip did not find all wheels (see above).")
 
 
