@@ -37,12 +37,14 @@ class Function:
 
 FUNCTIONS = {
     "service": Function(
-        ("service",), COMMAND_LINE, ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore")
+        ("service",),
+        COMMAND_LINE,
+        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "python-json-logger"),
     ),
     "worker": Function(
         ("service", "worker"),
         (*COMMAND_LINE, "service/aws_lambda.py", "service/gateway", "service/http"),
-        ("aioboto3", "filetype", "obstore", "pillow", "thash"),
+        ("aioboto3", "filetype", "obstore", "pillow", "python-json-logger", "thash"),
     ),
 }
 

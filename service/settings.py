@@ -256,6 +256,13 @@ class Settings:
         "WORKER_HEARTBEAT_FILE", None, _text, "file that the worker touches at each poll, for health checks"
     )
     log_level: str = _setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged")
+    log_format: str = _setting(
+        "LOG_FORMAT",
+        "auto",
+        _one_of("auto", "json", "text"),
+        "`json`: one object a line; `text` for people; `auto`: text on a terminal",
+    )
+    access_log: bool = _setting("ACCESS_LOG", True, _flag, "1: log a line for each request")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":

@@ -31,6 +31,11 @@ class Answer:
         return json.loads(self.body)
 
     @property
+    def own_headers(self) -> dict[str, str]:
+        """The headers that two answers alike have in common."""
+        return {name: text for name, text in self.headers.items() if name.title() not in ("Date", "X-Request-Id")}
+
+    @property
     def code(self) -> str:
         """The problem's code."""
         assert self.headers["Content-Type"].startswith("application/problem+json"), self

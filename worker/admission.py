@@ -43,7 +43,7 @@ async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits
     except Refused as error:
         staged = await storage.objects.staged_receipt(user_id, image_id)
         if staged is None:
-            log.info("image %s: refused as %s", image_id, error.code)
+            log.info("refused as %s", error.code)
             digest = hashlib.sha256(content).hexdigest() if content else ""
             return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
     else:

@@ -105,7 +105,9 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not any(map(_is_of_sqs, records)):
-        log.warning("this event is not one of SQS: %.200r", event)
+        log.warning(
+            "this event is not one of SQS but has %.200r", list(event) if isinstance(event, dict) else type(event)
+        )
         return {"batchItemFailures": []}
     if not all(map(_is_of_sqs, records)):
         raise ValueError("some records of this event are not of SQS")

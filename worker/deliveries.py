@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from service import logs
 from service.errors import ServiceError
 from service.images import Reason, Receipt, UndecodableMessage
 from service.intake.structure import Limits
@@ -64,14 +65,13 @@ class Deliveries:
             return await self._seconds_before_next(delivery)
         retries: dict[Upload, Retry] = {}
         for upload in uploads:
-            outcome = await self._process(upload)
-            if isinstance(outcome, Retry):
-                log.warning(
-                    "image %s: delivery %d did not work: %s", upload.image_id, delivery.count, outcome.reason.detail
-                )
-                retries[upload] = outcome
-            else:
-                log.info("image %s: %s", upload.image_id, outcome.status or "nothing left to do")
+            with logs.about(user_id=upload.user_id, image_id=upload.image_id):
+                outcome = await self._process(upload)
+                if isinstance(outcome, Retry):
+                    log.warning("delivery %d did not work: %s", delivery.count, outcome.reason.detail)
+                    retries[upload] = outcome
+                else:
+                    log.info("%s", outcome.status or "nothing left to do")
         if not retries:
             return None
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service.http.access import identified, request_id_of
 from service.http.body import known_expectations
 from service.http.connection import SERVER
 from service.http.content import get_content
@@ -26,7 +27,7 @@ def make_app(settings: Settings) -> web.Application:
 
     `GET /metrics` is added by `service.http.metrics`, where there is one service to tell of.
     """
-    app = web.Application(middlewares=[problems, known_expectations])
+    app = web.Application(middlewares=[identified, problems, known_expectations])
     app[SETTINGS] = settings
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
     app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
@@ -62,5 +63,7 @@ async def _not_yet(request: web.Request) -> None:
 
 async def _finish_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
+    if request_id := request_id_of(request):
+        response.headers["X-Request-Id"] = request_id
     if request.app[CLOSING].is_set():
         response.force_close()

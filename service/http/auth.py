@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from service import logs
 from service.errors import Unauthenticated
 from service.images import USER_ID
 
@@ -21,4 +22,5 @@ def authenticated(request: web.Request) -> str:
             "invalid_user_id",
             "A user's id is given once: 1 to 128 letters, digits or ._@+=:|- and does not begin with any of .@+=:|",
         )
+    logs.note(user_id=given[0])
     return given[0]

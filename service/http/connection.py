@@ -1,13 +1,16 @@
 """One HTTP connection, with what aiohttp's own does not do: every client gets to read its answer."""
 
 import asyncio
+import logging
 
 from aiohttp import StreamReader, web
 from aiohttp.web_protocol import _ErrInfo
 from aiohttp.web_request import BaseRequest
 
 from service.errors import Refused
-from service.http.problems import problem
+from service.http.problems import CLIENT_GONE, CODE, problem
+
+log = logging.getLogger(__name__)
 
 SERVER = "cloud-images"
 """The `Server` header: which versions run here is nobody's business."""
@@ -91,8 +94,13 @@ class Connection(web.RequestHandler):
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """What is not HTTP gets a problem too; the middleware never sees it."""
+        gone = isinstance(exc, ConnectionError)
+        if status >= 500 and not gone:
+            log.error("%s %s failed", request.method, request.path, exc_info=exc)
         detail = "The request is not sound HTTP." if status < 500 else "The service failed at this request."
         response = problem(status, "malformed_request" if status < 500 else "internal_error", detail)
         response.headers["Server"] = SERVER
+        if gone:
+            response[CODE] = CLIENT_GONE
         response.force_close()
         return response

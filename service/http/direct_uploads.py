@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service import logs
 from service.errors import InvalidRequest, Refused
 from service.http.auth import authenticated
 from service.http.idempotency import deleted_since, earlier, idempotency_key
@@ -39,6 +40,7 @@ async def post_upload(request: web.Request) -> web.Response:
             raise deleted_since(receipt)
         if known is not None:
             return answer(view(request, known), headers={"Location": path_of(request, receipt.image_id)})
+    logs.note(image_id=receipt.image_id)
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
     form = await storage.direct.presigned_post(receipt, seconds)
     return _answer(request, receipt, form, expires_at)

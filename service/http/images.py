@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service import logs
 from service.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from service.http.auth import authenticated
 from service.http.json_body import json_object, text_of, texts_of
@@ -92,6 +93,7 @@ def image_id_of(request: web.Request) -> str:
     image_id = request.match_info["image_id"]
     if not is_image_id(image_id):
         raise InvalidRequest("invalid_image_id", "An image id is a UUIDv7 in lower case.")
+    logs.note(image_id=image_id)
     return image_id
 
 

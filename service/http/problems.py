@@ -32,6 +32,10 @@ STATUSES: dict[type[ServiceError], int] = {
     RangeNotSatisfiable: 416,
     Unavailable: 503,
 }
+CODE = web.ResponseKey("code", str)
+"""Where an answer carries its problem's code, for the log."""
+CLIENT_GONE = "client_gone"
+"""The code of an answer that nobody waits for any more."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -81,9 +85,11 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
         "code": code,
         "detail": detail,
     }
-    return web.Response(
+    response = web.Response(
         status=status,
         text=json.dumps(body | more, ensure_ascii=False),
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+    response[CODE] = code
+    return response

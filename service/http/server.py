@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from service.errors import SettingsError
+from service.http import access
 from service.http.app import make_app
 from service.http.connection import Connection
 from service.http.keys import CLOSING
@@ -49,7 +50,8 @@ async def listening(
         assert manager is not None
 
         options: dict[str, Any] = {
-            "access_log": None,
+            "access_log": access.log if settings.access_log else None,
+            "access_log_class": access.AccessLog,
             "keepalive_timeout": settings.keep_alive_seconds,
             "lingering_time": settings.linger_seconds,
             "auto_decompress": False,

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from service import logs
 from service.http.auth import authenticated
 from service.http.body import Declared, body_chunks, check_headers
 from service.http.idempotency import deleted_since, earlier, idempotency_key
@@ -36,6 +37,7 @@ async def post_image(request: web.Request) -> web.Response:
         known: Record | Deleted | None = None
         if key is not None:
             receipt, known = await earlier(storage, key, receipt)
+        logs.note(image_id=receipt.image_id)
         if known is None:
             await storage.staging.accept(receipt, spooled.content, keep_on_failure=key is not None)
     if known is None and wait is not None:

@@ -4,6 +4,7 @@ one ten entries a request."""
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -66,7 +67,8 @@ class Batches(Generic[Entry]):
             not self._requests or (len(self._waiting) >= enough and len(self._requests) < REQUESTS_AT_ONCE)
         ):
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            task = asyncio.create_task(self._request(batch))
+            # In a context of its own: what is logged there is about all of them, not about the one that came last.
+            task = asyncio.create_task(self._request(batch), context=Context())
             self._requests.add(task)
             task.add_done_callback(self._requested)
 

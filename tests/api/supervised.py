@@ -120,7 +120,7 @@ async def supervised(settings: Settings, folder: Path, processes: int = 2, **mor
 
         async def url() -> str | None:
             assert process.returncode is None, log.read_text()
-            found = re.search(r"serving on (\S+)", log.read_text())
+            found = re.search(r"serving on ([^\s\"]+)", log.read_text())
             return found and found[1]
 
         try:

@@ -77,7 +77,7 @@ async def test_head(owner: Client, photo: Stored, query: str) -> None:
     for headers in ({}, {"Range": "bytes=0-9"}):
         head = await owner.ask("HEAD", photo.content + query, headers=headers)
         assert (head.status, head.body) == (200, b"")
-        assert {**head.headers, "Date": ""} == {**whole.headers, "Date": ""}
+        assert head.own_headers == whole.own_headers
 
 
 @pytest.mark.parametrize(
