@@ -8,9 +8,7 @@ from aiohttp.web_request import BaseRequest
 
 from service.errors import Refused
 from service.http.problems import problem
-
-SERVER = "cloud-images"
-"""The `Server` header: which versions run here is nobody's business."""
+from service.http.safety import make_safe
 
 
 class Connection(web.RequestHandler):
@@ -93,6 +91,6 @@ class Connection(web.RequestHandler):
         """What is not HTTP gets a problem too; the middleware never sees it."""
         detail = "The request is not sound HTTP." if status < 500 else "The service failed at this request."
         response = problem(status, "malformed_request" if status < 500 else "internal_error", detail)
-        response.headers["Server"] = SERVER
+        make_safe(response.headers)
         response.force_close()
         return response
