@@ -14,8 +14,8 @@ from service.settings import Settings, secure_url
 
 log = logging.getLogger(__name__)
 
-LONGEST_TOKEN = 8000
-"""Characters. All headers of a request together may have little more."""
+LONGEST_TOKEN = 7000
+"""Characters. A header of more than 8190 is not taken from anybody."""
 
 
 class Tokens(Authenticator):
