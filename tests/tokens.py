@@ -88,6 +88,7 @@ class Forgery:
             **{f"crit_{n}": headed(crit=crit) for n, crit in enumerate((["exp"], [], ["b64"], None, "exp"))},
             "detached": f"{b64(header | {'b64': False, 'crit': ['b64']})}..{third}",
             "b64": headed(b64=True),
+            "b64_crit": headed(b64=True, crit=["b64"]),
             "signature_missing": f"{first}.{second}.",
             "signature_cut": good[:-4],
             "signature_longer": f"{good}AAAA",

@@ -219,6 +219,14 @@ async def test_names_of_this_machine(client: Client, host: str) -> None:
     assert (await client.ask("GET", IMAGE, headers={"Host": host})).code == "image_not_found"
 
 
+async def test_two_names(client: Client) -> None:
+    """It does not matter which of them comes first."""
+    for hosts in (("localhost", "evil.example"), ("evil.example", "localhost")):
+        lines = [f"Host: {host}" for host in hosts]
+        request = "\r\n".join([f"GET {IMAGE} HTTP/1.1", *lines, f"X-User-Id: {client.user}", "", ""])
+        assert (await exchange(client, request.encode())).status in (400, 403)
+
+
 async def test_a_program_without_a_host(client: Client) -> None:
     """No browser is so old."""
     answer = await exchange(client, f"GET {IMAGE} HTTP/1.0\r\nX-User-Id: {client.user}\r\n\r\n".encode())

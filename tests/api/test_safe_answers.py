@@ -57,6 +57,7 @@ async def test_every_answer_is_safe(client: Client, owner: Client, photo: Stored
         assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
         assert answer.headers["Server"] == "cloud-images"
         assert "<script>" not in str(answer.headers)
+        assert "Set-Cookie" not in answer.headers
         if answer.body:
             assert answer.headers["Content-Type"].startswith(kinds), answer
 

@@ -30,14 +30,14 @@ class HeaderTrust(Authenticator):
     async def user_of(self, request: web.Request) -> str:
         """The user whom the header names."""
         user_id = _named(request)
-        host = request.headers.get("Host", "")
-        if not (self._behind_gateway or _is_local(host)):
+        hosts = request.headers.getall("Host", [""])
+        if not (self._behind_gateway or all(map(_is_local, hosts))):
             raise Forbidden(
                 "unknown_host",
                 "Without a gateway before it this service goes by the name of localhost only; "
                 "with one that sets X-User-Id, start it with --trust-user-header (TRUST_USER_HEADER=1).",
             )
-        if request.method not in CHANGES_NOTHING and not self._of_our_pages(request, host):
+        if request.method not in CHANGES_NOTHING and not self._of_our_pages(request, hosts[0]):
             raise Forbidden("cross_site_request", "A web page of another origin asks for this; see CORS_ORIGINS.")
         return user_id
 

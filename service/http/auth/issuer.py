@@ -76,7 +76,8 @@ class IssuerKeys:
                 self._keys = usable_keys(await self._document(await self._url()), self._algorithms)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError) as error:
                 self._failed = True
-                log.warning("cannot fetch the keys of %s: %r", self._settings.jwt_issuer, error)
+                said = str(error) or type(error).__name__
+                log.warning("cannot fetch the keys of %s: %s", self._settings.jwt_issuer, said)
             else:
                 self._fetched, self._failed = self._clock(), False
 

@@ -82,7 +82,7 @@ class Tokens(Authenticator):
         header = jwt.get_unverified_header(token)
         kid, algorithm = header.get("kid"), header.get("alg")
         # Extensions that must be understood (RFC 7515, section 4.1.11) are not, whichever they are.
-        if not isinstance(kid, str) or algorithm not in self._algorithms or "crit" in header or "b64" in header:
+        if not isinstance(kid, str) or algorithm not in self._algorithms or {"crit", "b64"} & header.keys():
             raise jwt.InvalidTokenError("its header")
         return kid, str(algorithm)
 
