@@ -33,8 +33,8 @@ def wanted() -> dict[str, list[str]]:
 
 
 def name_of(requirement: str) -> str:
-    """The distribution's name in a requirement."""
-    return re.split(r"[^\w.-]", requirement)[0]
+    """The distribution's name in a requirement, with its extras."""
+    return re.split(r"[^\w.\[\]-]", requirement)[0]
 
 
 def _lock(distributions: list[str], uv: str) -> str:

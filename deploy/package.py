@@ -17,7 +17,7 @@ GLIBC = 34
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of all files: the same source makes the same zip, and an unchanged zip is not deployed again."""
 
-COMMAND_LINE = ("service/cli.py", "service/dev.py")
+COMMAND_LINE = ("service/cli.py", "service/cli_keys.py", "service/dev.py")
 DATA = {"dynamodb", "s3", "sqs", "sso", "sso-oidc", "sts"}
 """What of botocore's descriptions of all services is kept; its ways to credentials need the last three."""
 NEVER_READ = {".c", ".h", ".pxd", ".pyi", ".pyx"}
@@ -39,7 +39,7 @@ FUNCTIONS = {
     "service": Function(
         ("service",),
         COMMAND_LINE,
-        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "python-json-logger"),
+        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "pyjwt[crypto]", "python-json-logger"),
     ),
     "worker": Function(
         ("service", "worker"),

@@ -90,6 +90,8 @@ class Service:
                 headers.add(name, value)
         if request.prefix:
             headers["X-Forwarded-Prefix"] = request.prefix
+        if self.settings.auth_mode != "header":
+            return headers  # the user's own key or token is among them
         users = [request.user] if request.user else []
         if request.user is None and self.settings.trust_user_header:
             users = [value for name, value in request.headers if name == "x-user-id"]

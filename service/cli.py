@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service import logs
+from service import cli_keys, logs
 from service.errors import ServiceError, SettingsError
 from service.settings import Settings
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_keys.app, name="api-key")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from service.errors import ServiceError, SettingsError
+from service.http.auth import make_authenticator
 from service.http.server import refuse_blind_trust
 from service.settings import Settings
 from service.storage.provision import provision
@@ -39,6 +40,7 @@ async def run_all(settings: Settings, local_aws: Path | None, state: Path) -> No
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     refuse_blind_trust(settings)
+    make_authenticator(settings)
     _refuse_taken(settings.host, settings.port, "the service", "Choose another with PORT=…")
     async with AsyncExitStack() as parts:  # which end in reverse order: the local AWS last
         if not (settings.endpoint_s3 or settings.endpoint_sqs or settings.endpoint_dynamodb):
@@ -52,7 +54,8 @@ async def run_all(settings: Settings, local_aws: Path | None, state: Path) -> No
         url = f"http://{settings.host}:{settings.port}"
         await _until_answers(f"{url}/healthz", stop)
         if not stop.is_set():
-            _say(f"Ready on {url}. Ctrl-C ends everything. To upload a picture, paste:\n\n  {_example(url)}\n")
+            example = _example(settings.auth_mode, url)
+            _say(f"Ready on {url}. Ctrl-C ends everything. To upload a picture, paste:\n\n  {example}\n")
         await stop.wait()
         _say("Stopping: finishing what is under way.")
 
@@ -182,11 +185,12 @@ def _refuse_taken(host: str, port: int, what: str, advice: str) -> None:
             raise SettingsError(f"Port {port}, which {what} needs, is taken. {advice}") from None
 
 
-def _example(url: str) -> str:
+def _example(auth_mode: str, url: str) -> str:
     photo = Path("tests/photos/rocket.jpg")
     photo = photo if photo.exists() else Path("photo.jpg")
+    user = "'X-User-Id: alice'" if auth_mode == "header" else '"Authorization: Bearer $CREDENTIAL"'
     return (
-        f"curl -sS -H 'X-User-Id: alice' -H 'Content-Type: image/jpeg' -H 'Prefer: wait=10' "
+        f"curl -sS -H {user} -H 'Content-Type: image/jpeg' -H 'Prefer: wait=10' "
         f"--data-binary @{shlex.quote(str(photo))} {url}/v1/images"
     )
 

@@ -23,7 +23,18 @@ class InvalidRequest(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """The request does not say who is asking."""
+    """The request does not say, or not credibly, who is asking.
+
+    :param challenge: what it can be answered with (RFC 9110, section 11.6.1).
+    """
+
+    def __init__(self, code: str, detail: str, *, challenge: str) -> None:
+        super().__init__(code, detail)
+        self.challenge = challenge
+
+
+class Forbidden(ServiceError):
+    """It is clear who is asking, but a web page made their browser ask, and must not."""
 
 
 class NotFound(ServiceError):

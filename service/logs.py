@@ -24,6 +24,7 @@ SECRET = re.compile(
           | \b(?: access_ | id_ | refresh_ )? token ) \\*["']? \s* [=:] \s* \\*["']?
     )
     (?! bearer\s | basic\s ) [^\s"'&,;<>)}\]\\]+
+    | \b cloudimg_ [\w-]{20,}  # one of our API keys
     | \b eyJ [\w-]{5,} \. [\w-]+ \. [\w-]*  # a JWT, wherever it stands
     """
 )

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from service.errors import SettingsError
 
 MIB = 1024 * 1024
+ASYMMETRIC = {*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA"}
+"""What tokens may be signed with: with a shared secret (`HS256`), whoever can check tokens could make them."""
+ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:(?!0)[0-9]{1,5})?")
 
 
 def _text(value: str) -> str:
@@ -64,6 +67,28 @@ def _url(value: str) -> str:
     return value
 
 
+def secure_url(value: str) -> str:
+    # Nobody on the way can answer in its place.
+    host = urlsplit(_url(value)).hostname or ""
+    if not value.startswith("https://") and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("it is not https")
+    return value
+
+
+def _algorithms(value: str) -> str:
+    names = value.replace(" ", "").split(",")
+    if not set(names) <= ASYMMETRIC:
+        raise ValueError
+    return ",".join(names)
+
+
+def _origins(value: str) -> str:
+    origins = value.replace(" ", "").split(",")
+    if not all(ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError
+    return ",".join(origins)
+
+
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-zA-Z0-9-]{1,63}", value):
         raise ValueError
@@ -82,7 +107,10 @@ def _path(value: str) -> str:
     return value
 
 
+_algorithms.__doc__ = "a list of asymmetric algorithms as in RS256,ES256"
+_origins.__doc__ = "a list of origins as browsers write them, as in https://example.org,http://localhost:5173"
 _path.__doc__ = "a path as in /photos"
+secure_url.__doc__ = "an https URL (or http on localhost)"
 _url.__doc__ = "a URL as in http://localhost:4566"
 _region.__doc__ = "a region as in us-east-1"
 _folder.__doc__ = "a folder that can be written to"
@@ -144,7 +172,12 @@ class Settings:
     host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on")
     port: int = _setting("PORT", 8080, _between(0, 65535), "port that `serve` listens on")
     processes: int = _setting("PROCESSES", 1, _between(1, 256), "processes in which `serve` answers on that port")
-    auth_mode: str = _setting("AUTH_MODE", "header", _one_of("header"), "how users are told apart: `X-User-Id`")
+    auth_mode: str = _setting(
+        "AUTH_MODE",
+        "header",
+        _one_of("header", "api-key", "jwt"),
+        "how users are told apart: by `X-User-Id`, by API keys, or by tokens of an issuer",
+    )
     trust_user_header: bool = _setting(
         "TRUST_USER_HEADER",
         False,
@@ -152,7 +185,10 @@ class Settings:
         "1: trust `X-User-Id` on a public address too, behind a gateway that sets it",
     )
     user_claim: str = _setting(
-        "USER_CLAIM", "sub", _text, "on Lambda: which claim of the gateway's authorizer is the user's id"
+        "USER_CLAIM",
+        "sub",
+        _text,
+        "which claim is the user's id: of a token, or, on Lambda, of the gateway's authorizer",
     )
     base_path: str = _setting(
         "BASE_PATH", "", _path, "on Lambda: what a custom domain maps this API under, as in `/photos`"
@@ -190,6 +226,46 @@ class Settings:
     )
     presign_seconds: int = _setting(
         "PRESIGN_SECONDS", 300, _between(1, 604_800), "how long a presigned URL, or a direct upload's form, can be used"
+    )
+    api_keys: str = _setting(
+        "API_KEYS", "", _text, "for `api-key`: lines of `cloud-images api-key create`, with commas between"
+    )
+    api_keys_file: str | None = _setting(
+        "API_KEYS_FILE", None, _text, "for `api-key`: file of such lines, which is read again when it changes"
+    )
+    jwt_issuer: str = _setting("JWT_ISSUER", "", _text, "for `jwt`: the issuer (`iss`) of the tokens")
+    jwt_audience: str = _setting(
+        "JWT_AUDIENCE", "", _text, "for `jwt`: audiences (`aud`), with commas between, of which a token names one"
+    )
+    jwt_jwks_url: str = _setting(
+        "JWT_JWKS_URL",
+        "",
+        secure_url,
+        "for `jwt`: where the issuer's keys are; else its `/.well-known/openid-configuration` says so",
+    )
+    jwt_algorithms: str = _setting(
+        "JWT_ALGORITHMS", "RS256,ES256", _algorithms, "for `jwt`: what a token may be signed with"
+    )
+    jwt_leeway_seconds: float = _setting(
+        "JWT_LEEWAY_SECONDS", 30.0, _between(0, 300, float), "for `jwt`: how far clocks may be apart"
+    )
+    jwt_keys_seconds: float = _setting(
+        "JWT_KEYS_SECONDS",
+        600.0,
+        _between(1, 86_400, float),
+        "for `jwt`: how long the issuer's keys are used before they are fetched again",
+    )
+    jwt_keys_stale_seconds: float = _setting(
+        "JWT_KEYS_STALE_SECONDS",
+        21_600.0,
+        _between(1, 604_800, float),
+        "for `jwt`: how long they are used at most, while the issuer does not answer",
+    )
+    cors_origins: str = _setting(
+        "CORS_ORIGINS",
+        "",
+        _origins,
+        "web pages of which origins may call the API, with commas between, as in `https://example.org`",
     )
 
     # What counts as sane, and what it may cost.

@@ -79,7 +79,7 @@ def head(client: Client, *headers: str, target: str = "/v1/images", method: str 
 
 def bare_head(*headers: str, target: str = "/v1/images", method: str = "POST") -> bytes:
     """A request up to its body with these headers and `Host`; characters up to U+00FF are sent as one byte each."""
-    return "\r\n".join((f"{method} {target} HTTP/1.1", "Host: images.test", *headers, "", "")).encode("latin-1")
+    return "\r\n".join((f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", "")).encode("latin-1")
 
 
 def chunk(data: bytes) -> bytes:

@@ -7,14 +7,16 @@ from typing import Any
 from aiohttp import web
 
 from service.http.access import identified, request_id_of
+from service.http.auth import AUTHENTICATOR, authenticate, authentication, make_authenticator
 from service.http.body import known_expectations
-from service.http.connection import SERVER
 from service.http.content import get_content
+from service.http.cross_origin import open_to_pages
 from service.http.direct_uploads import post_upload
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.operations import healthz, readyz
 from service.http.problems import problems
+from service.http.safety import make_safe
 from service.http.uploads import post_image
 from service.intake.spool import Spool
 from service.intake.structure import Limits
@@ -26,9 +28,14 @@ def make_app(settings: Settings) -> web.Application:
     """The application; it opens its storage when it starts and closes it when it ends.
 
     `GET /metrics` is added by `service.http.metrics`, where there is one service to tell of.
+
+    :raises SettingsError: the settings that AUTH_MODE needs are missing, or cannot be used.
     """
     app = web.Application(middlewares=[identified, problems, known_expectations])
     app[SETTINGS] = settings
+    app[AUTHENTICATOR] = make_authenticator(settings)
+    open_to_pages(app)
+    app.middlewares.append(authenticate)
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
     app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
     later: Any = {"expect_handler": _not_yet}
@@ -45,7 +52,7 @@ def make_app(settings: Settings) -> web.Application:
             web.get("/readyz", readyz),
         ]
     )
-    app.cleanup_ctx.append(_storage)
+    app.cleanup_ctx.extend([authentication, _storage])
     app.on_response_prepare.append(_finish_headers)
     return app
 
@@ -62,7 +69,7 @@ async def _not_yet(request: web.Request) -> None:
 
 
 async def _finish_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = SERVER
+    make_safe(response.headers)
     if request_id := request_id_of(request):
         response.headers["X-Request-Id"] = request_id
     if request.app[CLOSING].is_set():

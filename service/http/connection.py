@@ -9,11 +9,9 @@ from aiohttp.web_request import BaseRequest
 
 from service.errors import Refused
 from service.http.problems import CLIENT_GONE, CODE, problem
+from service.http.safety import make_safe
 
 log = logging.getLogger(__name__)
-
-SERVER = "cloud-images"
-"""The `Server` header: which versions run here is nobody's business."""
 
 
 class Connection(web.RequestHandler):
@@ -99,7 +97,7 @@ class Connection(web.RequestHandler):
             log.error("%s %s failed", request.method, request.path, exc_info=exc)
         detail = "The request is not sound HTTP." if status < 500 else "The service failed at this request."
         response = problem(status, "malformed_request" if status < 500 else "internal_error", detail)
-        response.headers["Server"] = SERVER
+        make_safe(response.headers)
         if gone:
             response[CODE] = CLIENT_GONE
         response.force_close()

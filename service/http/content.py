@@ -73,7 +73,6 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
         "Content-Type": kind,
         "Content-Length": str(end - first),
         "Content-Disposition": f'inline; filename="{receipt.image_id}.{EXTENSIONS[kind]}"',
-        "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
     if span:

@@ -13,7 +13,7 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.errors import ServiceError, Unavailable
-from service.http.problems import Handler
+from service.http.problems import Handler, problems
 from service.http.uploads import post_image
 
 PATH = "/metrics"
@@ -54,8 +54,8 @@ class Metrics:
         )
 
     def watch(self, app: web.Application) -> None:
-        """Count in the middle of `app`, nearest to its handlers, and answer `GET /metrics` in it."""
-        app.middlewares.append(self._count)
+        """Count in `app` what becomes of requests, before errors become answers, and answer `GET /metrics` in it."""
+        app.middlewares.insert(app.middlewares.index(problems) + 1, self._count)
         shown = self._registry
         if values.ValueClass is not values.MutexValue:
             # The library was imported for several processes, which keep their figures in files.

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from service.errors import (
     Conflict,
+    Forbidden,
     InvalidRequest,
     NotFound,
     PreconditionFailed,
@@ -26,6 +27,7 @@ STATUSES: dict[type[ServiceError], int] = {
     Refused: 400,
     InvalidRequest: 400,
     Unauthenticated: 401,
+    Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
     PreconditionFailed: 412,
@@ -69,6 +71,8 @@ def problem_of(error: ServiceError) -> web.Response:
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = error.challenge
     elif isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
     return problem(STATUSES[type(error)], error.code, error.detail, headers)

@@ -17,6 +17,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any
 
 from service.errors import SettingsError
+from service.http.auth import make_authenticator
 from service.http.listeners import close, listeners
 from service.http.server import base_url, refuse_blind_trust, serve_part, why_not
 from service.settings import Settings
@@ -38,9 +39,10 @@ Run = Callable[[Coroutine[Any, Any, None]], None]
 def supervise(settings: Settings, run: Run) -> int:
     """Serve in `settings.processes` processes, in each of them by `run`, until SIGTERM or SIGINT; returns an exit code.
 
-    :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE.
+    :raises SettingsError: the address cannot be used, or must not be with this AUTH_MODE, which may lack its settings.
     """
     refuse_blind_trust(settings)
+    make_authenticator(settings)
     try:
         sockets = listeners(settings.host, settings.port, settings.processes)
     except OSError as error:

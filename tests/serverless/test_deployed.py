@@ -17,8 +17,8 @@ from tests.deployment import Deployment, deployed, packaged
 from tests.direct import form_for, path_of, post
 from tests.driver import Answer, Client
 from tests.forms import BAD_FORMS, FORM, PNG, file_part, form, word_part
+from tests.issuer import AUDIENCE, issuing
 from tests.pictures import exactly, jpeg, noise
-from tests.serverless.issuer import AUDIENCE, issuing
 from tests.verdicts import AT_ONCE
 from tests.wire import problem
 

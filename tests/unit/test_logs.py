@@ -50,6 +50,7 @@ def test_a_traceback_is_in_it() -> None:
         ("got eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln here", "eyJhbGciOiJSUzI1NiJ9"),
         ("aws_secret_access_key=wJalrXUt", "wJalrXUt"),
         ("Cookie: session=12", "session=12"),
+        ("/v1/cloudimg_0123456789abcdefghijABCDEFGHIJ", "0123456789abcdefghijABCDEFGHIJ"),
     ],
 )
 def test_what_looks_like_a_credential_is_hidden(said: str, secret: str) -> None:

@@ -109,7 +109,7 @@ UNUSABLE = [
     *(("BODY_IDLE_SECONDS", text) for text in ("0", "-1", "nan", "inf", "1e9", "soon")),
     *(("MAX_PIXELS", text) for text in ("0", "1e6", "many", "99999999999")),
     *(("LOG_LEVEL", text) for text in ("debug", "ALL")),
-    *(("AUTH_MODE", text) for text in ("none", "api-key", "HEADER")),
+    *(("AUTH_MODE", text) for text in ("none", "apikey", "HEADER")),
     *(("SPOOL_MEMORY_BYTES", text) for text in ("-1", "64 MB")),
     *(("DECODERS", "0"), ("MAX_DELIVERIES", "0"), ("POLL_SECONDS", "21"), ("VISIBILITY_SECONDS", "43201")),
     *(("AWS_ENDPOINT", text) for text in ("localhost:4566", "//localhost:4566", "ftp://localhost", "http://")),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load
 
+from service.http.cross_origin import ALLOWED, EXPOSED
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,20 @@ def test_answers_come_before_the_gateway_gives_up() -> None:
     """An HTTP API waits for 30 seconds."""
     timeout = properties("ServiceFunction")["Timeout"]
     assert float(variables("ServiceFunction")["PREFER_WAIT_SECONDS"]) < timeout < 30
+
+
+def test_pages_of_other_origins_may_the_same_here_and_there() -> None:
+    """The API answers for the application, which still has to know them: it refuses changes by pages of others."""
+    cors = properties("Api")["CorsConfiguration"]["Fn::If"][1]
+    # The API asks for tokens only.
+    assert {*cors["AllowHeaders"], "x-api-key"} == set(ALLOWED)
+    assert cors["ExposeHeaders"] == list(EXPOSED)
+    assert variables("ServiceFunction")["CORS_ORIGINS"] == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}
+    pattern = re.compile(TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"])
+    for origin in ("https://example.org", "http://localhost:5173"):
+        assert pattern.fullmatch(origin)
+        assert Settings.from_env({"CORS_ORIGINS": origin}).cors_origins == origin
+    assert not any(map(pattern.fullmatch, ("*", "null", "https://*.example.org", "https://example.org/page")))
 
 
 def test_packages_are_made_for_the_runtime() -> None:
