@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from service.errors import Unauthenticated
+from service.http.rate_limit import allow
 from service.images import USER_ID
 
 
@@ -10,6 +11,7 @@ def authenticated(request: web.Request) -> str:
     """The user's id, from the header `X-User-Id`, which whoever stands before this service has to set.
 
     :raises Unauthenticated: there is none, there are several, or it is not one.
+    :raises TooManyRequests: this user asks too often.
     """
     given = request.headers.getall("X-User-Id", [])
     if not given:
@@ -21,4 +23,5 @@ def authenticated(request: web.Request) -> str:
             "invalid_user_id",
             "A user's id is given once: 1 to 128 letters, digits or ._@+=:|- and does not begin with any of .@+=:|",
         )
+    allow(request, given[0])
     return given[0]

@@ -16,6 +16,7 @@ from service.errors import (
     RangeNotSatisfiable,
     Refused,
     ServiceError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -30,6 +31,7 @@ STATUSES: dict[type[ServiceError], int] = {
     Conflict: 409,
     PreconditionFailed: 412,
     RangeNotSatisfiable: 416,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,7 +65,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def problem_of(error: ServiceError) -> web.Response:
     """The answer to one of the service's own errors."""
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
