@@ -14,6 +14,22 @@ Sums = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class Read:
+    """What the table says of a user: his total, the bytes reserved by image, and the items of his images."""
+
+    total: Sums | None
+    reservations: dict[str, int]
+    records: dict[str, Any]
+
+    @property
+    def sums(self) -> Sums:
+        """What the total has to be."""
+        sizes = [int(item["size"]["N"]) for item in self.records.values() if item["status"]["S"] in COUNTED]
+        sizes += self.reservations.values()
+        return len(sizes), sum(sizes)
+
+
+@dataclass(frozen=True)
 class Books:
     """The table of these settings."""
 
@@ -21,39 +37,32 @@ class Books:
     dynamodb: Any
 
     async def items(self, partition: str) -> dict[str, Any]:
-        """All items of a partition, by their sort keys."""
-        pages = self.dynamodb.get_paginator("query").paginate(
+        """All items of a partition, which must be few, by their sort keys."""
+        answer = await self.dynamodb.query(
             TableName=self.settings.table,
             KeyConditionExpression="user_id = :partition",
             ExpressionAttributeValues={":partition": {"S": partition}},
             ConsistentRead=True,
         )
-        return {item["image_id"]["S"]: item async for page in pages for item in page["Items"]}
+        assert "LastEvaluatedKey" not in answer
+        return {item["image_id"]["S"]: item for item in answer["Items"]}
 
-    async def total(self, user: str) -> Sums | None:
-        """What the total says."""
-        item = (await self.items(f"usage#{user}")).get("total")
-        return (int(item["images"]["N"]), int(item["bytes"]["N"])) if item else None
-
-    async def reservations(self, user: str) -> dict[str, int]:
-        """Bytes by image."""
-        items = await self.items(f"usage#{user}")
-        return {name: int(item["size"]["N"]) for name, item in items.items() if name != "total"}
-
-    async def sums(self, user: str) -> Sums:
-        """What there is: records that count, and reservations."""
-        records = (await self.items(user)).values()
-        sizes = [int(item["size"]["N"]) for item in records if item["status"]["S"] in COUNTED]
-        sizes += (await self.reservations(user)).values()
-        return len(sizes), sum(sizes)
+    async def read(self, user: str) -> "Read":
+        """All of a user."""
+        usage = await self.items(f"usage#{user}")
+        total = usage.pop("total", None)
+        return Read(
+            total=(int(total["images"]["N"]), int(total["bytes"]["N"])) if total else None,
+            reservations={image_id: int(item["size"]["N"]) for image_id, item in usage.items()},
+            records=await self.items(user),
+        )
 
     async def exact(self, user: str) -> Sums:
         """Check that the total is right, and return it; also that no image counts twice."""
-        reserved, records = await self.reservations(user), await self.items(user)
-        assert not set(reserved) & set(records), "an image has both a reservation and a record"
-        sums, total = await self.sums(user), await self.total(user)
-        assert (total or (0, 0)) == sums, (total, sums)
-        return sums
+        read = await self.read(user)
+        assert not set(read.reservations) & set(read.records), "an image has both a reservation and a record"
+        assert (read.total or (0, 0)) == read.sums, read
+        return read.sums
 
     async def spoil(self, user: str, images: int, size: int) -> None:
         """Write a wrong total, as nothing of ours does."""

@@ -56,7 +56,7 @@ class Usage:
         """
         if not self.quota or self.quota.has_room(used := await self.get(user_id), size):
             return
-        if image_id is None or await self.reservation(user_id, image_id) is None:
+        if image_id is None or not await self._has_place(user_id, image_id):
             raise self._exceeded(used, size)
 
     async def reserve(self, receipt: Receipt, *, new: bool = False) -> None:
@@ -81,11 +81,19 @@ class Usage:
         for _ in range(TRIES):
             if await table.write(*actions):
                 return
-            if await self.reservation(user_id, image_id) is not None or await table.get(user_id, image_id):
+            used = await self.get(user_id)
+            # Only after that: else it might be this image itself, by another request, that has taken the last place.
+            if await self._has_place(user_id, image_id):
                 return
-            if not self.quota.has_room(used := await self.get(user_id), size):
+            if not self.quota.has_room(used, size):
                 raise self._exceeded(used, size)
         raise contended()
+
+    async def _has_place(self, user_id: str, image_id: str) -> bool:
+        # In this order, as a reservation becomes a record.
+        if await self.reservation(user_id, image_id) is not None:
+            return True
+        return await self._table.get(user_id, image_id) is not None
 
     def _add_within_quota(self, user_id: str, size: int) -> Any:
         conditions, values = [], {}

@@ -10,8 +10,8 @@ import pytest
 
 from service.settings import Settings
 from tests.driver import Answer, Client, client_of
-from tests.pictures import TINY
 from tests.outside import Outside, outside_of
+from tests.pictures import TINY
 
 PNG = TINY["image/png"].data
 FIELDS = re.compile(r'"(\w+)";r=(\d+);t=(\d+)')
@@ -104,7 +104,7 @@ async def test_a_retry_after_the_time_named_succeeds(quick: Client) -> None:
     assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
     assert {rates(answer)["uploads"] for answer in refused} == {(0, 1)}
     await asyncio.sleep(1)  # what the answer asks for
-    assert (await quick.ask("POST", "/v1/images")).code == "missing_content_type"
+    assert (await quick.ask("POST", "/v1/images")).status == 400
 
 
 async def test_uploads_are_limited_beside_the_rest(settings: Settings, client: Client) -> None:
@@ -136,7 +136,7 @@ async def test_refused_before_the_body(settings: Settings, client: Client, outsi
         head = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nX-User-Id: {user.user}\r\nContent-Type: image/png\r\n"
         for more in ("Expect: 100-continue\r\n", ""):
             request = f"{head}Content-Length: 1000000\r\nConnection: close\r\n{more}\r\n"
-            answer = await user.raw(request.encode(), half_close=not more)
+            answer = await user.raw(request.encode(), half_close=True)
             assert answer.startswith(b"HTTP/1.1 429 "), answer
             assert b"100 Continue" not in answer
             assert b'"code": "rate_limited"' in answer

@@ -2,22 +2,29 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings as profile
+from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from service.errors import TooManyRequests
-from service.images import Record, Status
+from service.errors import TooManyRequests, Unavailable
+from service.images import Status
 from service.settings import Settings
 from service.storage import Storage, open_storage
+from service.storage.items import to_item
 from tests.api.records import now_id, record
 from tests.books import Books, books_of
+from tests.counted import SIZE, STEPS, Image
+from tests.faults.between import elsewhere
+from tests.faults.table_between import dynamo_before
 
-SIZE, OTHER_SIZE = 1000, 1700
+OTHER_SIZE = 1700
 MOST_IMAGES, MOST_BYTES = 4, 5000
 
 
@@ -41,47 +48,6 @@ def kept(request: pytest.FixtureRequest, storage: Storage, with_quota: Storage) 
     return with_quota if request.param == "quota" else storage
 
 
-@dataclass(frozen=True)
-class Image:
-    """One image of one user, and what can happen to it."""
-
-    storage: Storage
-    user: str
-    image_id: str
-    size: int = SIZE
-
-    def record(self, status: Status = Status.READY) -> Record:
-        """Its record."""
-        return record(self.user, self.image_id, status=status, size=self.size)
-
-    async def reserve(self) -> None:
-        await self.storage.usage.reserve(self.record().receipt)
-
-    async def release(self) -> None:
-        await self.storage.usage.release(self.user, self.image_id)
-
-    async def ready(self) -> None:
-        await self.storage.catalog.settle(self.record())
-
-    async def failed(self) -> None:
-        await self.storage.catalog.settle(self.record(Status.FAILED))
-
-    async def rejected(self) -> None:
-        await self.storage.catalog.settle(self.record(Status.REJECTED))
-
-    async def edit(self) -> None:
-        known = await self.storage.catalog.get(self.user, self.image_id)
-        if isinstance(known, Record):
-            await self.storage.catalog.replace(known.edited("Another", ()), known.version)
-
-    async def delete(self) -> None:
-        await self.storage.catalog.delete(self.user, self.image_id)
-
-
-STEPS = ("reserve", "release", "ready", "failed", "rejected", "edit", "delete")
-Step = Callable[[], Coroutine[Any, Any, None]]
-
-
 def model(steps: tuple[str, ...], *, quota: bool) -> int:
     """How many images count after these steps of one image: 0 or 1, as the rules have it."""
     status, reserved = "", False
@@ -97,42 +63,37 @@ def model(steps: tuple[str, ...], *, quota: bool) -> int:
     return int(reserved or status in ("ready", "failed"))
 
 
-@pytest.mark.parametrize("first", STEPS)
-async def test_every_order_of_three_steps(kept: Storage, books: Books, first: str) -> None:
-    """All that can happen to an image, twice included, beside another image that stays."""
+async def test_every_order_of_two_steps(kept: Storage, books: Books) -> None:
+    """All that can happen to an image, the same twice included."""
     quota = bool(kept.usage.quota)
 
-    async def run(steps: tuple[str, ...]) -> None:
-        user = f"{now_id()}"
-        other, image = Image(kept, user, now_id()), Image(kept, user, now_id(), OTHER_SIZE)
-        await other.ready()
+    async def run(*steps: str) -> None:
+        image = Image(kept, now_id(), now_id())
         for at, step in enumerate(steps, 1):
             await getattr(image, step)()
             counts = model(steps[:at], quota=quota)
-            assert await books.exact(user) == (1 + counts, SIZE + counts * OTHER_SIZE), steps[:at]
-        used = await kept.usage.get(user)
-        assert (used.images, used.bytes) == await books.total(user)
+            assert await books.exact(image.user) == (counts, counts * SIZE), steps[:at]
 
-    await asyncio.gather(*(run((first, *more)) for more in itertools.product(STEPS, repeat=2)))
+    await asyncio.gather(*(run(*steps) for steps in itertools.product(STEPS, repeat=2)))
 
 
-@pytest.mark.parametrize("pair", list(itertools.combinations_with_replacement(STEPS, 2)), ids="-".join)
-async def test_two_at_once(kept: Storage, storage: Storage, books: Books, pair: tuple[str, str]) -> None:
-    """From each state: whichever of them wins, the total is right, and what is deleted stays deleted."""
+@pytest.mark.parametrize("before", ["", "reserve", "ready", "failed"])
+async def test_two_steps_at_once(storage: Storage, with_quota: Storage, books: Books, before: str) -> None:
+    """Whichever of them wins, the total is right, and what is deleted stays deleted."""
 
-    async def run(before: str) -> None:
-        image = Image(kept, now_id(), now_id())
-        # The other is a process without a quota, or with other habits.
+    async def run(*pair: str) -> None:
+        image = Image(with_quota, now_id(), now_id())
+        # The other is done by a process that has no quota, and so expects another state.
         same = replace(image, storage=storage)
         if before:
             await getattr(image, before)()
         await asyncio.gather(*(getattr(one, step)() for one, step in zip((image, same), pair, strict=True)))
-        await books.exact(image.user)
-        if "delete" in (*pair, before):
-            assert await books.exact(image.user) == (0, 0)
+        sums = await books.exact(image.user)
+        if "delete" in pair:
+            assert sums == (0, 0)
             assert (await books.items(image.user))[image.image_id]["status"]["S"] == "deleted"
 
-    await asyncio.gather(*(run(before) for before in ("", *STEPS)))
+    await asyncio.gather(*(run(*pair) for pair in itertools.product(STEPS, repeat=2)))
 
 
 async def test_another_size_than_was_reserved(with_quota: Storage, books: Books) -> None:
@@ -145,30 +106,19 @@ async def test_another_size_than_was_reserved(with_quota: Storage, books: Books)
     assert await books.exact(image.user) == (1, SIZE)
 
 
-async def test_one_write_is_enough(settings: Settings, storage: Storage, with_quota: Storage, books: Books) -> None:
-    """An upload of a user who has others takes no reads, with a quota as without."""
-    for kept in (storage, with_quota):
+@pytest.mark.parametrize("quota", [None, 1000], ids=["no quota", "quota"])
+async def test_one_write_is_enough(settings: Settings, endpoint: str, books: Books, quota: int | None) -> None:
+    """An upload of a user who has others takes no read."""
+    limited = replace(settings, quota_images=quota)
+    async with dynamo_before(endpoint) as dynamo, open_storage(elsewhere(limited, "dynamodb", dynamo.url)) as kept:
         user = now_id()
-        await Image(kept, user, now_id()).ready()
-        image, calls = Image(kept, user, now_id()), []
-        table = kept.usage._table
-        events = table.client.meta.events
-        events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
-        try:
+        first, then = (Image(kept, user, now_id()) for _ in range(2))
+        for image in (first, then):
+            dynamo.calls.clear()
             await kept.usage.reserve(image.record().receipt, new=True)
             await image.ready()
-            first, calls[:] = list(calls), []
-            if kept is with_quota:
-                # The first settling found another image without a reservation; from now on it expects one.
-                image = Image(kept, user, now_id())
-                await kept.usage.reserve(image.record().receipt, new=True)
-                await image.ready()
-                assert calls == ["TransactWriteItems"] * 2
-            else:
-                assert first == ["TransactWriteItems"]
-        finally:
-            events.unregister("before-call.dynamodb", unique_id="count")
-        await books.exact(user)
+        assert dynamo.calls == ["TransactWriteItems"] * (2 if quota else 1)
+        await books.exact(then.user)
 
 
 async def test_records_from_before_there_was_usage(kept: Storage, storage: Storage, books: Books) -> None:
@@ -185,10 +135,10 @@ async def test_records_from_before_there_was_usage(kept: Storage, storage: Stora
             assert (used.images, used.bytes) == (4, 300 + SIZE)
         else:
             await getattr(replace(image, storage=kept, image_id=image.image_id), step)()
-        sums, total = await books.sums(image.user), await books.total(image.user)
-        assert total in (None, sums)
+        read = await books.read(image.user)
+        assert read.total in (None, read.sums)
         await Image(kept, image.user, now_id(), 7).ready()
-        assert await books.exact(image.user) == (sums[0] + 1, sums[1] + 7)
+        assert await books.exact(image.user) == (read.sums[0] + 1, read.sums[1] + 7)
 
     await asyncio.gather(*(run(step) for step in ("usage", *STEPS)))
 
@@ -203,47 +153,67 @@ async def test_first_images_at_once(storage: Storage, books: Books) -> None:
     assert await books.exact(user) == (15, 30 + 12 * SIZE)
 
 
-async def test_a_user_with_more_records_than_one_answer_holds(storage: Storage, books: Books) -> None:
+async def test_a_user_with_more_records_than_one_answer_holds(
+    storage: Storage, books: Books, settings: Settings
+) -> None:
     """DynamoDB answers with at most 1 MB."""
-    user, long = now_id(), "x" * 200
-    many = [record(user, size=at, title=long, tags=(long, long, long, long, long)) for at in range(1200)]
-    for at in range(0, len(many), 100):
-        await asyncio.gather(*map(storage.catalog.settle, many[at : at + 100]))
-    sums = (1200, sum(range(1200)))
-    await books.forget(user)
+    user, many = now_id(), 750
+    items = [to_item(record(user, size=at + 1, title="x" * 1500)) for at in range(many)]
+    for at in range(0, many, 25):
+        batch = [{"PutRequest": {"Item": item}} for item in items[at : at + 25]]
+        await books.dynamodb.batch_write_item(RequestItems={settings.table: batch})
     used = await storage.usage.get(user)
-    assert (used.images, used.bytes) == sums == await books.total(user)
+    assert (used.images, used.bytes) == (many, many * (many + 1) // 2)
 
 
 async def test_recount_while_writing(with_quota: Storage, storage: Storage, books: Books) -> None:
-    """A wrong total becomes right, though images come and go all the time."""
-    user, stop = now_id(), asyncio.Event()
-    held = [Image(storage, user, now_id()) for _ in range(30)]
+    """A wrong total becomes right, though images come and go; what comes between two looks is not lost."""
+    user = now_id()
+    held = [Image(storage, user, now_id()) for _ in range(15)]
     await asyncio.gather(*(image.ready() for image in held))
 
     async def write() -> None:
         for image in held:
             await image.delete()
             fresh = Image(with_quota, user, now_id(), OTHER_SIZE)
-            try:
+            with suppress(TooManyRequests):
                 await fresh.reserve()
                 await fresh.ready()
-            except TooManyRequests:
-                pass
-            await asyncio.sleep(0.05)  # so that a recount gets in between; without, each begins anew
-        stop.set()
+            await storage.usage.get(user)  # a pause, in which a recount can come to its end
+
+    writing, recounts = asyncio.create_task(write()), 0
+    while not writing.done() or not recounts:
+        await books.spoil(user, 1000, 1)
+        with suppress(Unavailable):
+            await storage.usage.recount(user)
+            recounts += 1
+    await writing
+    await storage.usage.recount(user)
+    images, _ = await books.exact(user)
+    assert images <= MOST_IMAGES
+
+
+async def test_recounts_of_a_right_total_while_writing(with_quota: Storage, storage: Storage, books: Books) -> None:
+    """They never make it wrong."""
+    user = now_id()
+    images = [Image(with_quota, user, now_id()) for _ in range(12)]
+
+    async def live(image: Image) -> None:
+        with suppress(TooManyRequests):
+            await image.reserve()
+            await image.ready()
+        await image.delete()
+
+    async def write() -> None:
+        for one, two in itertools.pairwise(images):
+            await asyncio.gather(live(one), live(two))
 
     writing = asyncio.create_task(write())
-    recounts = 0
-    while not stop.is_set():
-        await books.spoil(user, 1000, 1)
-        await storage.usage.recount(user)
-        recounts += 1
-        # Nobody else has touched the total between the recount and this, or the sums have moved with it.
-        await asyncio.sleep(0)
+    while not writing.done():
+        with suppress(Unavailable):
+            await storage.usage.recount(user)
     await writing
-    assert recounts > 5
-    assert await books.exact(user) == (await books.sums(user))
+    assert await books.exact(user) == (0, 0)
 
 
 async def test_recount_of_what_is_right(kept: Storage, books: Books) -> None:
@@ -261,8 +231,6 @@ async def test_recount_of_what_is_right(kept: Storage, books: Books) -> None:
 
 async def test_stale_reservations(with_quota: Storage, storage: Storage, books: Books) -> None:
     """What was reserved before a moment and has no record is listed, from any process, and can be released once."""
-    from datetime import UTC, datetime, timedelta
-
     user = now_id()
     lost, done = (Image(with_quota, user, now_id()) for _ in range(2))
     await lost.reserve()
@@ -277,45 +245,55 @@ async def test_stale_reservations(with_quota: Storage, storage: Storage, books: 
     assert await storage.usage.stale_reservations(user, moment + timedelta(seconds=2)) == []
 
 
-@given(
-    steps=st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from([*STEPS, "recount"]), st.booleans(), st.sampled_from([SIZE, 2500])),
-        max_size=25,
-    )
-)
-@profile(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_history_of_three_images(
-    settings: Settings, steps: list[tuple[int, str, bool, int]], runner: "Runner"
-) -> None:
-    """With processes that have a quota, and some that have none, and images whose sizes change their minds."""
-    runner(steps)
-
-
-Runner = Callable[[list[tuple[int, str, bool, int]]], None]
+History = list[tuple[int, str, bool, int]]
+"""Which image, what happens, whether to a process with a quota, and the size that it takes the image to have."""
 
 
 @pytest.fixture(scope="module")
-async def runner(settings: Settings, endpoint: str) -> AsyncIterator[Runner]:
-    """Runs a history in a thread with a loop of its own: hypothesis does not await."""
-    from concurrent.futures import ThreadPoolExecutor
+def run_history(settings: Settings) -> Iterator[Callable[[History], None]]:
+    """Runs one in a loop of another thread, as hypothesis does not await."""
+    limited = replace(settings, quota_images=2, quota_bytes=4000)
 
-    async def run(steps: list[tuple[int, str, bool, int]]) -> None:
-        limited = replace(settings, quota_images=2, quota_bytes=4000)
-        async with open_storage(settings) as free, open_storage(limited) as bound, books_of(settings) as books:
-            user, ids = now_id(), [now_id() for _ in range(3)]
-            for which, step, quota, size in steps:
-                kept = bound if quota else free
-                image = Image(kept, user, ids[which], size)
-                if step == "recount":
-                    await kept.usage.recount(user)
-                    continue
-                before = await books.exact(user)
-                try:
-                    await getattr(image, step)()
-                except TooManyRequests:
-                    assert before[0] >= 2 or before[1] + size > 4000
-                    assert await books.exact(user) == before
-                await books.exact(user)
+    async def run(history: History) -> None:
+        user, ids = now_id(), [now_id() for _ in range(3)]
+        for which, step, quota, size in history:
+            kept = bound if quota else free
+            if step == "recount":
+                await kept.usage.recount(user)
+                continue
+            before = await books.exact(user)
+            try:
+                await getattr(Image(kept, user, ids[which], size), step)()
+            except TooManyRequests:
+                assert before[0] >= 2 or before[1] + size > 4000
+                assert await books.exact(user) == before
+        await books.exact(user)
 
-    with ThreadPoolExecutor(1) as thread:
-        yield lambda steps: thread.submit(asyncio.run, run(steps)).result()
+    with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+
+        async def enter() -> tuple[Storage, Storage, Books]:
+            return (
+                await stack.enter_async_context(open_storage(settings)),
+                await stack.enter_async_context(open_storage(limited)),
+                await stack.enter_async_context(books_of(settings)),
+            )
+
+        free, bound, books = thread.submit(lambda: runner.run(enter())).result()
+        yield lambda history: thread.submit(lambda: runner.run(run(history))).result()
+        thread.submit(lambda: runner.run(stack.aclose())).result()
+        thread.submit(runner.close).result()
+
+
+@given(
+    history=st.lists(
+        st.tuples(
+            st.integers(0, 2), st.sampled_from([*STEPS, "recount"]), st.booleans(), st.sampled_from([SIZE, 2500])
+        ),
+        max_size=20,
+    )
+)
+@profile(max_examples=25, deadline=None, derandomize=True)
+def test_any_history_of_three_images(run_history: Callable[[History], None], history: History) -> None:
+    """Of processes that have a quota, and some that have none, and images whose sizes change."""
+    run_history(history)
