@@ -41,7 +41,7 @@ async def counted(settings: Settings) -> AsyncIterator[tuple[Settings, Counter[s
         if target := request.headers.get("X-Amz-Target", "").rpartition(".")[2]:
             if target not in NOT_COUNTED:
                 items = json.loads(body).get("TransactItems")
-                calls[OTHER_CALLS[target]] += UNITS_OF_AN_ITEM * len(items) if items else 1
+                calls[OTHER_CALLS.get(target, target)] += UNITS_OF_AN_ITEM * len(items) if items else 1
         else:
             calls["deletes" if "delete" in request.query else S3_CALLS[request.method]] += 1
         headers = CIMultiDict(request.headers)
