@@ -57,6 +57,14 @@ class RangeNotSatisfiable(ServiceError):
         self.size = size
 
 
+class TooManyRequests(ServiceError):
+    """The user has used up what there is for him; `retry_after` says in how many seconds there is more, if known."""
+
+    def __init__(self, code: str, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
 class Unavailable(ServiceError):
     """The service or a part of AWS cannot take this now; the same request may succeed later."""
 

@@ -267,6 +267,26 @@ class Settings:
         _origins,
         "web pages of which origins may call the API, with commas between, as in `https://example.org`",
     )
+    rate_limit_requests: int | None = _setting(
+        "RATE_LIMIT_REQUESTS_PER_MINUTE",
+        None,
+        _between(1, 1_000_000),
+        "most requests of a user at once and a minute, counted in each process; else no limit",
+    )
+    rate_limit_uploads: int | None = _setting(
+        "RATE_LIMIT_UPLOADS_PER_MINUTE",
+        None,
+        _between(1, 1_000_000),
+        "most uploads (`POST`) among them; else no limit",
+    )
+
+    # What a user may keep; the same for service and worker.
+    quota_images: int | None = _setting(
+        "QUOTA_IMAGES", None, _between(1, 10**12), "most images of a user; else no limit"
+    )
+    quota_bytes: int | None = _setting(
+        "QUOTA_BYTES", None, _between(1, 10**18), "most bytes of a user's images as uploaded; else no limit"
+    )
 
     # What counts as sane, and what it may cost.
     max_pixels: int = _setting(

@@ -8,7 +8,7 @@ import hashlib
 import logging
 from dataclasses import asdict, replace
 
-from service.errors import Refused, ServiceError, Unavailable
+from service.errors import Refused, ServiceError, TooManyRequests, Unavailable
 from service.images import MAX_BYTES, Reason, Receipt, Record, Status
 from service.intake.formats import media_type
 from service.intake.receive import Inspection, too_large
@@ -40,7 +40,8 @@ async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits
         return await _too_late(said, storage)
     try:
         receipt = _inspected(said, content, limits)
-    except Refused as error:
+        await storage.usage.reserve(receipt)
+    except (Refused, TooManyRequests) as error:
         staged = await storage.objects.staged_receipt(user_id, image_id)
         if staged is None:
             log.info("refused as %s", error.code)

@@ -16,8 +16,10 @@ from service.http.images import delete_image, get_image, list_images, patch_imag
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.operations import healthz, readyz
 from service.http.problems import problems
+from service.http.rate_limit import limit_rates
 from service.http.safety import make_safe
 from service.http.uploads import post_image
+from service.http.usage import get_usage
 from service.intake.spool import Spool
 from service.intake.structure import Limits
 from service.settings import Settings
@@ -48,12 +50,14 @@ def make_app(settings: Settings) -> web.Application:
             web.delete("/v1/images/{image_id}", delete_image, **later),
             web.get("/v1/images/{image_id}/content", get_content, **later),
             web.post("/v1/uploads", post_upload, **later),
+            web.get("/v1/usage", get_usage, **later),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
         ]
     )
     app.cleanup_ctx.extend([authentication, _storage])
     app.on_response_prepare.append(_finish_headers)
+    limit_rates(app, settings)
     return app
 
 

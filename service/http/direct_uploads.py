@@ -41,6 +41,8 @@ async def post_upload(request: web.Request) -> web.Response:
         if known is not None:
             return answer(view(request, known), headers={"Location": path_of(request, receipt.image_id)})
     logs.note(image_id=receipt.image_id)
+    # What fits is only reserved when the file is there: most forms that are asked for too early are never used.
+    await storage.usage.check(user_id, receipt.size or 1, receipt.image_id)
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
     form = await storage.direct.presigned_post(receipt, seconds)
     return _answer(request, receipt, form, expires_at)

@@ -17,6 +17,7 @@ from service.errors import (
     RangeNotSatisfiable,
     Refused,
     ServiceError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -32,6 +33,7 @@ STATUSES: dict[type[ServiceError], int] = {
     Conflict: 409,
     PreconditionFailed: 412,
     RangeNotSatisfiable: 416,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 CODE = web.ResponseKey("code", str)
@@ -69,7 +71,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def problem_of(error: ServiceError) -> web.Response:
     """The answer to one of the service's own errors."""
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = error.challenge

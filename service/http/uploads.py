@@ -31,6 +31,9 @@ async def post_image(request: web.Request) -> web.Response:
     storage = request.app[STORAGE]
     declared = check_headers(request)
     refuse_unknown(request, PARAMETERS if declared.boundary is None else set())
+    if key is None:
+        # Acceptance decides; but a user who has no room shall hear of it before he sends the bytes.
+        await storage.usage.check(user_id, _at_least(request, declared))
     async with request.app[SPOOL].open() as spooled:
         facts, labels = await _receive(request, declared, spooled)
         receipt = _receipt(user_id, new_image_id(), facts, labels)
@@ -43,6 +46,11 @@ async def post_image(request: web.Request) -> web.Response:
     if known is None and wait is not None:
         known = await settled(request, user_id, receipt.image_id, wait)
     return _answer(request, receipt, known, waited=wait)
+
+
+def _at_least(request: web.Request, declared: Declared) -> int:
+    """How many bytes the image has at least, as far as the headers tell."""
+    return (request.content_length or 1) if declared.boundary is None else 1
 
 
 async def _receive(request: web.Request, declared: Declared, spooled: Spooled) -> tuple[Facts, Labels]:

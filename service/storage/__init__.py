@@ -15,6 +15,8 @@ from service.storage.objects import Objects
 from service.storage.queue import Queue
 from service.storage.sqs import open_sqs
 from service.storage.staging import Staging
+from service.storage.table import Table
+from service.storage.usage import Quota, Usage
 
 GRACE_SECONDS = 0.02
 
@@ -29,6 +31,7 @@ class Storage:
     staging: Staging
     direct: DirectUploads
     idempotency_keys: IdempotencyKeys
+    usage: Usage
 
     async def finish(self) -> None:
         """Wait for what is under way; afterwards the process may be stopped, or frozen, without harm."""
@@ -44,14 +47,17 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         await bucket.warm_up()
         objects = Objects(bucket)
         queue = Queue(client, sqs, settings)
-        staging = Staging(objects, queue)
+        table = Table(dynamodb, settings.table)
+        usage = Usage(table, Quota(settings.quota_images, settings.quota_bytes))
+        staging = Staging(objects, queue, usage)
         storage = Storage(
             objects=objects,
-            catalog=Catalog(dynamodb, settings.table),
+            catalog=Catalog(table, usage),
             queue=queue,
             staging=staging,
             direct=DirectUploads(settings),
             idempotency_keys=IdempotencyKeys(dynamodb, settings.table, settings.idempotency_seconds),
+            usage=usage,
         )
         try:
             yield storage

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from service.images import Record, Status, first_id_at, rfc3339
-from service.storage.aws import calling, error_code
+from service.storage.aws import calling
 from service.storage.items import Item, from_item, serialize, to_item
+from service.storage.table import Table, contended, place
+from service.storage.transitions import Held, Used, counted, transition
+from service.storage.usage import TRIES, Usage
 
 TOMBSTONE_SECONDS = 15 * 86_400
 """Longer than SQS keeps any message: while one may still come, the tombstone stands in its way."""
@@ -17,7 +18,6 @@ FILTERED_PAGE = 500
 MAX_QUERIES = 20
 """Most queries for one page of a filtered list; a rare tag among very many images gives short pages, not slow ones."""
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
 FIRST_ID, LAST_ID = "0", "g"
 
 
@@ -46,65 +46,63 @@ class Filters:
 class Catalog:
     """The table. All methods raise `Unavailable` when DynamoDB does not answer as it should."""
 
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
+    def __init__(self, table: Table, usage: Usage) -> None:
         self._table = table
+        self._usage = usage
 
     async def get(self, user_id: str, image_id: str) -> Record | Deleted | None:
         """What the catalog knows of an image."""
-        async with calling("dynamodb"):
-            answer = await self._client.get_item(
-                TableName=self._table, Key=_key(user_id, image_id), ConsistentRead=True
-            )
-        return _read(answer.get("Item"))
+        return _read(await self._table.get(user_id, image_id))
 
     async def settle(self, record: Record) -> Record | Deleted | None:
         """Write an image's final status, unless it has one already: then None is written and that one returned.
 
         `failed` counts as not final, so that a dead letter that is brought back can still become `ready`.
+        The user's usage changes with it.
         """
-        async with calling("dynamodb"):
-            try:
-                await self._client.put_item(
-                    TableName=self._table,
-                    Item=to_item(record),
-                    ConditionExpression="attribute_not_exists(image_id) OR #status = :failed",
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues=serialize({":failed": Status.FAILED.value}),
-                )
+        receipt = record.receipt
+        item, after = to_item(record), counted(record.status, receipt.size)
+        # Mostly there is nothing yet, which then need not be looked for.
+        held = self._usage.likely(receipt.size)
+        for _ in range(TRIES):
+            if await self._table.write(*transition(self._table, item, held, after)):
+                self._usage.learn(held)
                 return None
-            except ClientError as error:
-                if error_code(error) != CONDITION_FAILED:
-                    raise
-        return await self.get(record.receipt.user_id, record.receipt.image_id)
+            held, known = await self._look(receipt.user_id, receipt.image_id)
+            if isinstance(known, Deleted) or (known and known.status is not Status.FAILED):
+                return known
+            await self._usage.get(receipt.user_id)  # there may be no total yet
+        raise contended()
 
     async def replace(self, record: Record, expected_version: int) -> bool:
         """Write the next version of a record; False when it is not at `expected_version` any more."""
-        async with calling("dynamodb"):
-            try:
-                await self._client.put_item(
-                    TableName=self._table,
-                    Item=to_item(record),
-                    ConditionExpression="version = :expected",
-                    ExpressionAttributeValues=serialize({":expected": expected_version}),
-                )
-            except ClientError as error:
-                if error_code(error) != CONDITION_FAILED:
-                    raise
-                return False
-        return True
+        return await self._table.put_if(to_item(record), "version = :expected", expected=expected_version)
 
     async def delete(self, user_id: str, image_id: str) -> None:
-        """Put a tombstone in the place of the record, whether there is one or not."""
-        values = {
-            "user_id": user_id,
-            "image_id": image_id,
-            "status": Status.DELETED.value,
-            "updated_at": rfc3339(datetime.now(UTC)),
-            "expires_at": int(time.time()) + TOMBSTONE_SECONDS,
-        }
-        async with calling("dynamodb"):
-            await self._client.put_item(TableName=self._table, Item=serialize(values))
+        """Put a tombstone in the place of the record, whether there is one or not; the image is counted no more."""
+        tombstone = serialize(
+            {
+                "user_id": user_id,
+                "image_id": image_id,
+                "status": Status.DELETED.value,
+                "updated_at": rfc3339(datetime.now(UTC)),
+                "expires_at": int(time.time()) + TOMBSTONE_SECONDS,
+            }
+        )
+        for _ in range(TRIES):
+            held, _ = await self._look(user_id, image_id)
+            if await self._table.write(*transition(self._table, tombstone, held, Used())):
+                return
+            await self._usage.get(user_id)  # there may be no total yet
+        raise contended()
+
+    async def _look(self, user_id: str, image_id: str) -> tuple[Held, Record | Deleted | None]:
+        known = await self.get(user_id, image_id)
+        if isinstance(known, Record):
+            return Held(status=known.status, size=known.receipt.size), known
+        if isinstance(known, Deleted):
+            return Held(status=Status.DELETED), known
+        return Held(reservation=await self._usage.reservation(user_id, image_id)), None
 
     async def page(
         self, user_id: str, limit: int, filters: Filters, after: str | None = None
@@ -115,15 +113,15 @@ class Catalog:
         """
         if filters.since and filters.until and filters.since >= filters.until:
             return [], None  # DynamoDB takes no span that ends before it begins
-        query = _query(self._table, user_id, filters)
+        query = _query(self._table.name, user_id, filters)
         filtered = filters.status or filters.content_type or filters.tag
         query["Limit"] = FILTERED_PAGE if filtered else limit + 1
         records: list[Record] = []
         for _ in range(MAX_QUERIES):
             if after:
-                query["ExclusiveStartKey"] = _key(user_id, after)
+                query["ExclusiveStartKey"] = place(user_id, after)
             async with calling("dynamodb"):
-                answer = await self._client.query(**query)
+                answer = await self._table.client.query(**query)
             records += map(from_item, answer["Items"])
             if len(records) > limit:
                 return records[:limit], records[limit - 1].receipt.image_id
@@ -138,11 +136,7 @@ class Catalog:
         :raises Unavailable: it does not, or there is none.
         """
         async with calling("dynamodb"):
-            await self._client.get_item(TableName=self._table, Key=_key("-", "-"))
-
-
-def _key(user_id: str, image_id: str) -> Item:
-    return {"user_id": {"S": user_id}, "image_id": {"S": image_id}}
+            await self._table.client.get_item(TableName=self._table.name, Key=place("-", "-"))
 
 
 def _read(item: Item | None) -> Record | Deleted | None:

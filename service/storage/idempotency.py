@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from service.errors import Conflict, Unavailable
 from service.storage.aws import calling, error_code
-from service.storage.catalog import CONDITION_FAILED
 from service.storage.items import serialize
+from service.storage.table import CONDITION_FAILED
 
 
 class IdempotencyKeys:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
-from service.errors import ServiceError
+from service.errors import ServiceError, TooManyRequests
 from service.images import Receipt
 from service.storage.objects import Objects
 from service.storage.queue import Queue
+from service.storage.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +21,20 @@ Content = Callable[[], AbstractAsyncContextManager[Sequence[bytes]]]
 class Staging:
     """Takes uploads over from the service for the worker."""
 
-    def __init__(self, objects: Objects, queue: Queue) -> None:
+    def __init__(self, objects: Objects, queue: Queue, usage: Usage) -> None:
         self._objects = objects
         self._queue = queue
+        self._usage = usage
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def accept(self, receipt: Receipt, content: Content, *, keep_on_failure: bool) -> None:
-        """Stage the bytes and send the message; both are durable when this returns.
+        """Stage the bytes and send the message; both are durable when this returns, and counted if there is a quota.
 
         A caller that is cancelled meanwhile ends only after this: half of it would be an orphan.
 
         :param keep_on_failure: leave the staged object when the message cannot be sent, because another request may
             stand on the same one (it has the same idempotency key).
+        :raises TooManyRequests: the user's quota has no room for it; nothing was staged.
         :raises Unavailable: S3 or SQS does not answer as it should; what arrived is removed, if that can be.
         """
         async with content() as staged:
@@ -45,9 +48,12 @@ class Staging:
 
     async def _accept(self, receipt: Receipt, staged: Sequence[bytes], keep_on_failure: bool) -> None:
         try:
+            await self._usage.reserve(receipt, new=not keep_on_failure)
             with self._queue.expecting():
                 await self._objects.put_staged(receipt, staged)
             await self._queue.send(receipt.message)
+        except TooManyRequests:
+            raise
         except ServiceError:
             if not keep_on_failure:
                 # Beside the answer, which shall not wait for an S3 that is away.
@@ -55,7 +61,10 @@ class Staging:
             raise
 
     async def _remove(self, receipt: Receipt) -> None:
-        """A PUT that timed out may have arrived all the same."""
+        """A PUT that timed out may have arrived all the same, and so may a reservation."""
+        if self._usage.quota:
+            with suppress(ServiceError):
+                await self._usage.release(receipt.user_id, receipt.image_id)
         with suppress(ServiceError):
             await self._objects.delete_staged(receipt.user_id, receipt.image_id)
 

@@ -44,7 +44,7 @@ class Assumed:
     gets: float = 2  # staged; HEAD by a look at a queued image
     deletes: float = 1  # staged
     messages: float = 3  # requests to SQS: send, receive, delete; a tenth of it with full batches
-    writes: float = 1  # write units: a record is less than 1 KB
+    writes: float = 4  # write units: a record of less than 1 KB and the user's total, both twice in a transaction
     reads: float = 3  # read units: two by a look at a queued image, one when it is ready
     held: float = 8  # messages that a worker of two vCPUs has in flight
 

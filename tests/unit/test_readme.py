@@ -11,7 +11,7 @@ from service.settings import Settings
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 RAISED = re.compile(
-    r"""(?:Refused|InvalidRequest|Unauthenticated|Forbidden|NotFound|Conflict|PreconditionFailed|Unavailable|NotSound|Reason"""
+    r"""(?:Refused|InvalidRequest|Unauthenticated|Forbidden|NotFound|Conflict|PreconditionFailed|TooManyRequests|Unavailable|NotSound|Reason"""
     r"""|problem)\(\s*(?:code=|\d+,\s*)?"([a-z_]+)\""""
 )
 

@@ -8,6 +8,7 @@ from service import logs
 from service.http.auth.credentials import Authenticator
 from service.http.auth.header import HeaderTrust
 from service.http.problems import Handler
+from service.http.rate_limit import allow
 from service.settings import Settings
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
@@ -38,11 +39,13 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     """Lets nobody through to a handler whose user is not known; a new route is closed unless it stands in `OPEN`.
 
     :raises Unauthenticated: the request does not say, or not credibly, who is asking.
+    :raises TooManyRequests: this user asks too often.
     """
     resource = request.match_info.route.resource
     if resource is not None and resource.canonical not in OPEN:
         request[USER] = await request.app[AUTHENTICATOR].user_of(request)
         logs.note(user_id=request[USER])
+        allow(request, request[USER])
     return await handler(request)
 
 
