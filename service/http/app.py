@@ -7,12 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from service.http.body import known_expectations
-from service.http.connection import SERVER
 from service.http.content import get_content
 from service.http.direct_uploads import post_upload
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.operations import healthz, readyz
+from service.http.parting import SERVER
 from service.http.problems import problems
 from service.http.uploads import post_image
 from service.intake.spool import Spool

@@ -87,3 +87,11 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def as_bytes(response: web.Response, server: str) -> bytes:
+    """An answer to a client whose request nobody has read, and nobody will."""
+    body = response.text or ""
+    headers = {**response.headers, "Content-Length": str(len(body.encode())), "Connection": "close", "Server": server}
+    lines = (f"HTTP/1.1 {response.status} {response.reason}", *(f"{name}: {value}" for name, value in headers.items()))
+    return "\r\n".join((*lines, "", body)).encode()

@@ -9,15 +9,15 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
 
 from aiohttp import web
 
 from service.errors import SettingsError
 from service.http.app import make_app
 from service.http.connection import Connection
+from service.http.crowd import Crowd, room
 from service.http.keys import CLOSING
-from service.http.listeners import BACKLOG
+from service.http.listeners import BACKLOG, bound_unsent
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,10 @@ async def listening(
     try:
         manager, loop = runner.server, asyncio.get_running_loop()
         assert manager is not None
-
-        options: dict[str, Any] = {
-            "access_log": None,
-            "keepalive_timeout": settings.keep_alive_seconds,
-            "lingering_time": settings.linger_seconds,
-            "auto_decompress": False,
-        }
+        crowd = Crowd(room(settings.max_connections))
 
         def connection() -> Connection:
-            return Connection(manager, loop=loop, **options)
+            return Connection(manager, settings, crowd, loop)
 
         servers = await listen(connection)
         try:
@@ -92,6 +86,8 @@ async def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> 
             raise SettingsError(why_not(error, settings)) from None
 
     async with listening(settings, listen, Metrics().watch) as (_, servers):
+        for server in servers:
+            bound_unsent(server.sockets)
         yield base_url(servers[0].sockets[0])
 
 
