@@ -99,8 +99,11 @@ class Parting(web.RequestHandler):
         """So many bytes have come that nobody wants; they are read as the client may not read its answer before."""
         self._spare -= count
         if self._spare < 0 and self._wire is not None:
-            self._wire.pause_reading()
             self._leave()
+            if self._request_in_progress or self._messages:
+                self._wire.pause_reading()
+            else:
+                self.force_close()
 
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
