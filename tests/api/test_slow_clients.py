@@ -204,11 +204,11 @@ async def test_clients_that_do_not_read(part: str, service: Supervised, owner: C
         request = asked(large, owner, "Range: bytes=0-199999")
     elif part == "pipelined":
         request = bare_head(target="/nowhere", method="GET") * 600
-    opened = await connections(service.url, 20, request, receive_bytes=4096)
+    opened = await connections(service.url, 5, request, receive_bytes=4096)
     try:
 
         async def accepted() -> bool:
-            return held(service.port) >= 20
+            return held(service.port) >= 5
 
         async def freed() -> bool:
             return held(service.port) == 0
