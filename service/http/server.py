@@ -16,13 +16,13 @@ from service.errors import SettingsError
 from service.http.app import make_app
 from service.http.connection import Connection
 from service.http.crowd import Crowd, room
+from service.http.ending import close_gently, finish
 from service.http.keys import CLOSING
 from service.http.listeners import BACKLOG, bound_unsent
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FINISH_LOOK_SECONDS = 0.05
 CUT_SECONDS = 1.0
 """How long a request may take to notice that its time after SIGTERM is over; aiohttp waits for it twice."""
 
@@ -58,8 +58,8 @@ async def listening(
         finally:
             app[CLOSING].set()
             for server in servers:
-                await _close(server, connection)
-            await _finish(manager, settings.shutdown_seconds)
+                await close_gently(server, connection)
+            await finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
 
@@ -89,35 +89,6 @@ async def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> 
         for server in servers:
             bound_unsent(server.sockets)
         yield base_url(servers[0].sockets[0])
-
-
-async def _close(server: asyncio.Server, connection: Callable[[], Connection]) -> None:
-    """Listen no more; whoever has connected until then is still answered."""
-    accepted, queues = [], [one.dup() for one in server.sockets]
-    server.close()
-    for queue in queues:
-        with queue, contextlib.suppress(OSError):
-            queue.setblocking(False)
-            while True:
-                accepted.append(queue.accept()[0])
-    for one in accepted:
-        await asyncio.get_running_loop().connect_accepted_socket(connection, one)
-
-
-async def _finish(manager: web.Server, seconds: float) -> None:
-    """Let the requests under way end by themselves.
-
-    aiohttp's own shutdown comes only after this: it reads no further byte, so no upload under way could become whole.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    idle: set[web.RequestHandler] = set()
-    while manager.connections and loop.time() < end:
-        # What one look finds idle may have sent a request that is only not read yet.
-        before, idle = idle, {one for one in manager.connections if isinstance(one, Connection) and one.idle}
-        for connection in before & idle:
-            connection.force_close()
-        await asyncio.sleep(FINISH_LOOK_SECONDS)
 
 
 async def serve(settings: Settings) -> None:

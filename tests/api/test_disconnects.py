@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,8 @@ from aiohttp import web
 from service.http.keys import SPOOL
 from service.http.server import base_url, listening
 from service.settings import Settings
-from tests.api.supervised import samples
+from tests.api.hostile import crowd
+from tests.api.supervised import samples, supervised, upload
 from tests.backstage import until
 from tests.driver import Client
 from tests.forms import PNG
@@ -99,6 +101,24 @@ async def test_nobody_waits_for_a_client_that_is_gone(client: Client) -> None:
         wire.cut()
         await until(partial(under_way, 0))
     assert (await figures())[accepted] == before + 1
+
+
+async def test_a_killed_service_leaves_no_file(settings: Settings, tmp_path: Path) -> None:
+    """Of bodies that were on disk when it was killed."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    spooling = {"SPOOL_DIR": str(folder), "SPOOL_MEMORY_BYTES": "0"}
+    async with supervised(settings, tmp_path, processes=1, **spooling) as service:
+        files = Path(f"/proc/{service.process.pid}/fd")
+
+        async def on_disk() -> bool:
+            return any(str(one.readlink()).startswith(str(folder)) for one in files.iterdir())
+
+        async with crowd(service.url, 5, upload()[:-1000]):
+            await until(on_disk)
+            service.process.kill()
+            await service.process.wait()
+        assert list(folder.iterdir()) == []
 
 
 # Pipelining
