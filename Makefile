@@ -17,7 +17,7 @@ USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 
-.PHONY: help setup run test load bench check audit lock format package clean
+.PHONY: help setup run test load bench crowd check audit lock format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -31,6 +31,8 @@ help:
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
 	@echo "make bench   measures all goals of speed and memory, within ten minutes, into build/bench; ONLY=cpu,memory for some of"
 	@echo "             cpu bytes refusals memory worker ready list processes; OUT=… for another folder. Leave the machine alone"
+	@echo "make crowd   shows what thousands of idle, slow and pipelining clients cost; needs a hard limit of 20,000 open files;"
+	@echo "             CROWD_IDLE=6000 CROWD_HEADERS=2000 CROWD_BODIES=500 CROWD_PIPELINED=10000 for other numbers"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -93,6 +95,13 @@ package: $(READY)
 
 bench: setup $(CHARTS_READY)
 	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)' --charts $(CHARTS)
+
+crowd: export CROWD_IDLE ?= 6000
+crowd: export CROWD_HEADERS ?= 2000
+crowd: export CROWD_BODIES ?= 500
+crowd: export CROWD_PIPELINED ?= 10000
+crowd: setup
+	$(BIN)/python -m pytest -s tests/api/test_crowds.py
 
 # An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
 $(CHARTS_READY): tests/load/charts.txt

@@ -7,12 +7,10 @@ answered becomes what the sender of the event expects.
 import asyncio
 import logging
 import os
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,6 +21,7 @@ from yarl import URL
 from service import logs
 from service.container import Container
 from service.errors import InvalidRequest, Unavailable
+from service.folders import own_folder
 from service.gateway.requests import NotHttp, Request, read
 from service.gateway.responses import Response, write
 from service.http.connection import Connection
@@ -106,8 +105,8 @@ async def _open() -> AsyncIterator[Service]:
         os.environ | {"DIRECT_UPLOAD_FROM": os.environ.get("DIRECT_UPLOAD_FROM") or GATEWAY_BYTES}
     )
     logs.set_up(settings)
-    with tempfile.TemporaryDirectory(prefix="cloud-images-") as folder:
-        path = str(Path(folder) / "socket")
+    with own_folder("cloud-images-socket-") as folder:
+        path = str(folder / "socket")
 
         async def listen(connection: Callable[[], Connection]) -> list[asyncio.Server]:
             return [await asyncio.get_running_loop().create_unix_server(connection, path)]

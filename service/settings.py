@@ -204,7 +204,7 @@ class Settings:
         "KEEP_ALIVE_SECONDS",
         75.0,
         _between(1, 3600, float),
-        "how long an idle connection, or one sending headers, may live",
+        "how long a connection may be idle, before its first request and between two",
     )
     body_idle_seconds: float = _setting(
         "BODY_IDLE_SECONDS",
@@ -286,6 +286,41 @@ class Settings:
     )
     quota_bytes: int | None = _setting(
         "QUOTA_BYTES", None, _between(1, 10**18), "most bytes of a user's images as uploaded; else no limit"
+    )
+
+    header_seconds: float = _setting(
+        "HEADER_SECONDS",
+        30.0,
+        _between(0.1, 3600, float),
+        "how long the headers of a request may take, from their first byte on",
+    )
+    header_bytes: int = _setting(
+        "HEADER_BYTES", 32 * 1024, _between(1024, MIB), "most bytes of a request's headers, names and values"
+    )
+    min_bytes_per_second: float = _setting(
+        "MIN_BYTES_PER_SECOND",
+        500.0,
+        _between(1, MIB, float),
+        "a body may take `BODY_IDLE_SECONDS`, and one more for so many bytes of it; an answer is to be taken as fast",
+    )
+    answer_idle_seconds: float = _setting(
+        "ANSWER_IDLE_SECONDS",
+        60.0,
+        _between(0.1, 3600, float),
+        "how long a client may take less of its answer than that rate; then its connection is cut",
+    )
+    linger_bytes: int = _setting(
+        "LINGER_BYTES",
+        64 * MIB,
+        _between(0, 1024 * 1024 * MIB),
+        "most bytes of the rest of a refused body that are read",
+    )
+    max_connections: int = _setting(
+        "MAX_CONNECTIONS",
+        4096,
+        _between(1, 1_000_000),
+        "connections of a process, as far as its open files allow; beyond them the longest idle ones are closed, "
+        "and when there are none new ones get 503",
     )
 
     # What counts as sane, and what it may cost.

@@ -10,6 +10,7 @@ from multipart import parse_options_header
 
 from service.errors import Refused
 from service.http.keys import SETTINGS
+from service.http.patience import Rate
 from service.http.problems import Handler
 from service.images import MAX_BYTES
 from service.intake.form import OVERHEAD_BYTES
@@ -88,10 +89,12 @@ async def _invite(request: web.Request) -> None:
 async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it arrives, invited first when the client waits for that.
 
-    :raises Refused: it stalls, ends early, or its framing is broken (the last two come from `Connection`).
+    :raises Refused: it stalls, is too slow, ends early, or its framing is broken (the last two come from `Connection`).
     :raises ConnectionError: the client is gone.
     """
-    seconds = request.app[SETTINGS].body_idle_seconds
+    settings = request.app[SETTINGS]
+    loop = asyncio.get_running_loop()
+    rate = Rate(loop, settings.body_idle_seconds, settings.min_bytes_per_second)
     await _invite(request)
     content = request.content
     # A body that was cut short is at its end too, and says so when it is read.
@@ -99,11 +102,13 @@ async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
         try:
             # Most often the bytes are there already, and no time limit need be set up to wait for them.
             if not (chunk := content.read_nowait()):
-                async with asyncio.timeout(seconds):
+                begin = loop.time()
+                async with asyncio.timeout(rate.left(content.total_bytes)):
                     chunk = await content.readany()
+                rate.waited(begin)
         except web.RequestPayloadError as error:
             raise Refused("malformed_body", "The framing of the body is broken.") from error
         except TimeoutError:
-            raise Refused("body_timeout", f"The body stalled for more than {seconds:g} seconds.") from None
+            raise Refused("body_timeout", "The body comes too slowly, or not at all.") from None
         if chunk:
             yield chunk

@@ -7,10 +7,14 @@ both addresses. On one socket that all share, whoever wakes up first takes all t
 import errno
 import socket
 import sys
+from collections.abc import Iterable
 
 SPREAD = sys.platform == "linux"
 """Elsewhere SO_REUSEPORT gives all connections to one of the sockets, so there the processes share one."""
 BACKLOG = 1024
+UNSENT_BYTES = 128 * 1024
+"""Of an answer, most that the system takes of it before it can send it; else a client that reads slowly, or not at
+all, has megabytes waiting there, and looks for minutes as if it took nothing."""
 
 
 def listeners(host: str, port: int, count: int) -> list[list[socket.socket]]:
@@ -45,6 +49,14 @@ def listeners(host: str, port: int, count: int) -> list[list[socket.socket]]:
     if not opened[0]:
         raise OSError(errno.EADDRNOTAVAIL, "no address to listen on")
     return opened
+
+
+def bound_unsent(sockets: Iterable[socket.socket]) -> None:
+    """Let these sockets, and the connections that they accept, have no more than that."""
+    option: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    for one in sockets:
+        if option is not None:
+            one.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def close(*groups: list[socket.socket]) -> None:

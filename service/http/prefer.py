@@ -22,15 +22,19 @@ def preferred_wait(request: web.Request) -> float | None:
 
 
 async def settled(request: web.Request, user_id: str, image_id: str, seconds: float | None) -> Record | Deleted | None:
-    """What the catalog knows of the image as soon as it knows anything, or after `seconds`; without them, now."""
+    """What the catalog knows of the image as soon as it knows anything, or after `seconds`; without them, now.
+
+    It is now, too, when the service ends or the client is gone.
+    """
     catalog, closing = request.app[STORAGE].catalog, request.app[CLOSING]
     loop = asyncio.get_running_loop()
     end, pause = loop.time() + (seconds or 0), FIRST_PAUSE
     while True:
         # First the pause: who waits has an image that was queued just now.
         left = end - loop.time()
-        if left > 0 and not closing.is_set():
+        waits = left > 0 and not closing.is_set() and request.transport is not None
+        if waits:
             await asyncio.sleep(min(pause, left))
             pause = min(pause * LONGER, LONGEST_PAUSE)
-        if (known := await catalog.get(user_id, image_id)) is not None or left <= 0 or closing.is_set():
+        if (known := await catalog.get(user_id, image_id)) is not None or not waits:
             return known

@@ -99,3 +99,11 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
     )
     response[CODE] = code
     return response
+
+
+def as_bytes(response: web.Response) -> bytes:
+    """An answer to a client whose request nobody has read, and nobody will."""
+    body = response.text or ""
+    headers = {**response.headers, "Content-Length": str(len(body.encode())), "Connection": "close"}
+    lines = (f"HTTP/1.1 {response.status} {response.reason}", *(f"{name}: {value}" for name, value in headers.items()))
+    return "\r\n".join((*lines, "", body)).encode()

@@ -8,15 +8,16 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
+from types import ModuleType
 from typing import Any
 
 from service.errors import SettingsError
+from service.folders import own_folder
 from service.http.auth import make_authenticator
 from service.http.listeners import close, listeners
 from service.http.server import base_url, refuse_blind_trust, serve_part, why_not
@@ -47,18 +48,19 @@ def supervise(settings: Settings, run: Run) -> int:
         sockets = listeners(settings.host, settings.port, settings.processes)
     except OSError as error:
         raise SettingsError(why_not(error, settings)) from None
-    with tempfile.TemporaryDirectory(prefix="cloud-images-metrics-") as folder:
+    with own_folder("cloud-images-metrics-") as folder:
         # When it is imported, prometheus_client sees by this whether it counts for one process or for several.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        from service.http.metrics import forget
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        from service.http import metrics
 
-        return _Supervisor(settings, run, sockets, forget).keep()
+        return _Supervisor(settings, run, sockets, metrics).keep()
 
 
 @dataclass(eq=False)
 class _Place:
     """Of one process: its sockets, when it began or the next one is due, and for how long its successors paused."""
 
+    number: int
     sockets: list[socket.socket]
     process: ForkProcess | None = None
     since: float = 0.0
@@ -66,12 +68,10 @@ class _Place:
 
 
 class _Supervisor:
-    def __init__(
-        self, settings: Settings, run: Run, sockets: list[list[socket.socket]], forget: Callable[[int | None], None]
-    ) -> None:
+    def __init__(self, settings: Settings, run: Run, sockets: list[list[socket.socket]], metrics: ModuleType) -> None:
         self._settings = settings
-        self._run, self._forget = run, forget
-        self._places = [_Place(group) for group in sockets]
+        self._run, self._metrics = run, metrics
+        self._places = [_Place(number, group) for number, group in enumerate(sockets)]
         self._ready, self._stopping = 0, False
         self._woken, self._waker = os.pipe()
         self._told, self._teller = os.pipe()
@@ -127,6 +127,7 @@ class _Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(self._alive)
         close(*(other.sockets for other in self._places if other is not place))
+        self._metrics.count_as(place.number)
         self._run(serve_part(self._settings, place.sockets, self._lifeline, lambda: os.write(self._teller, b".")))
 
     def _stop(self, *_: object) -> None:
@@ -150,7 +151,7 @@ class _Supervisor:
             place.process, place.since = None, now + place.pause
             said = "process %s ended by itself (code %s); another one starts in %g s"
             log.error(said, process.pid, process.exitcode, place.pause)
-            self._forget(process.pid)
+            self._metrics.forget(place.number)
         if place.process is None and now >= place.since:
             self._start(place)
 

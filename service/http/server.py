@@ -9,21 +9,20 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
 
 from aiohttp import web
 
 from service.errors import SettingsError
-from service.http import access
 from service.http.app import make_app
 from service.http.connection import Connection
+from service.http.crowd import Crowd, room
+from service.http.ending import close_gently, finish
 from service.http.keys import CLOSING
-from service.http.listeners import BACKLOG
+from service.http.listeners import BACKLOG, bound_unsent
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FINISH_LOOK_SECONDS = 0.05
 CUT_SECONDS = 1.0
 """How long a request may take to notice that its time after SIGTERM is over; aiohttp waits for it twice."""
 
@@ -48,17 +47,10 @@ async def listening(
     try:
         manager, loop = runner.server, asyncio.get_running_loop()
         assert manager is not None
-
-        options: dict[str, Any] = {
-            "access_log": access.log if settings.access_log else None,
-            "access_log_class": access.AccessLog,
-            "keepalive_timeout": settings.keep_alive_seconds,
-            "lingering_time": settings.linger_seconds,
-            "auto_decompress": False,
-        }
+        crowd = Crowd(room(settings.max_connections))
 
         def connection() -> Connection:
-            return Connection(manager, loop=loop, **options)
+            return Connection(manager, settings, crowd, loop)
 
         servers = await listen(connection)
         try:
@@ -66,8 +58,8 @@ async def listening(
         finally:
             app[CLOSING].set()
             for server in servers:
-                await _close(server, connection)
-            await _finish(manager, settings.shutdown_seconds)
+                await close_gently(server, connection)
+            await finish(manager, settings.shutdown_seconds)
     finally:
         await runner.cleanup()
 
@@ -94,36 +86,9 @@ async def serving(settings: Settings, sockets: Sequence[socket.socket] = ()) -> 
             raise SettingsError(why_not(error, settings)) from None
 
     async with listening(settings, listen, Metrics().watch) as (_, servers):
+        for server in servers:
+            bound_unsent(server.sockets)
         yield base_url(servers[0].sockets[0])
-
-
-async def _close(server: asyncio.Server, connection: Callable[[], Connection]) -> None:
-    """Listen no more; whoever has connected until then is still answered."""
-    accepted, queues = [], [one.dup() for one in server.sockets]
-    server.close()
-    for queue in queues:
-        with queue, contextlib.suppress(OSError):
-            queue.setblocking(False)
-            while True:
-                accepted.append(queue.accept()[0])
-    for one in accepted:
-        await asyncio.get_running_loop().connect_accepted_socket(connection, one)
-
-
-async def _finish(manager: web.Server, seconds: float) -> None:
-    """Let the requests under way end by themselves.
-
-    aiohttp's own shutdown comes only after this: it reads no further byte, so no upload under way could become whole.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    idle: set[web.RequestHandler] = set()
-    while manager.connections and loop.time() < end:
-        # What one look finds idle may have sent a request that is only not read yet.
-        before, idle = idle, {one for one in manager.connections if isinstance(one, Connection) and one.idle}
-        for connection in before & idle:
-            connection.force_close()
-        await asyncio.sleep(FINISH_LOOK_SECONDS)
 
 
 async def serve(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from service.settings import Settings
@@ -43,7 +44,7 @@ async def store(
                 "POST",
                 "/v1/images",
                 params={"filename": FILENAME},
-                data=picture.data,
+                data=BytesIO(picture.data),
                 headers={"Content-Type": picture.content_type},
             )
             for picture in pictures

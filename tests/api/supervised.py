@@ -114,7 +114,7 @@ async def supervised(settings: Settings, folder: Path, processes: int = 2, **mor
     """The command with so many processes and further variables; nothing of it is left afterwards."""
     log, temporary = folder / "log", folder / "tmp"
     temporary.mkdir()
-    variables = environment(settings, PORT="0", TMPDIR=str(temporary), **more)
+    variables = environment(settings, **{"PORT": "0", "TMPDIR": str(temporary), **more})
     async with started(variables, "serve", "--processes", str(processes), output=log) as process:
         pids: set[int] = set()
 

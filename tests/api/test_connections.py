@@ -4,15 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import aiohttp
 import pytest
-import uvloop
 
-from service.http.server import serving
 from service.settings import Settings
+from tests.api.loops import LOOPS, client_at
 from tests.driver import Answer, Client
 from tests.forms import FORM, PNG, file_part, form
 from tests.outside import Outside, outside_of
@@ -25,43 +22,7 @@ TEXT = b"This is not a picture. " * 5000
 TEXT_SIZE = f"Content-Length: {len(TEXT)}"
 
 
-@asynccontextmanager
-async def served(loop: str, settings: Settings) -> AsyncIterator[str]:
-    """A service on the tests' own loop, or on one such as `cloud-images serve` has, in a thread of its own."""
-    if loop == "asyncio":
-        async with serving(settings) as url:
-            yield url
-        return
-    here = asyncio.get_running_loop()
-    started: asyncio.Future[str] = here.create_future()
-    there, stop = uvloop.new_event_loop(), asyncio.Event()
-
-    async def serve() -> None:
-        async with serving(settings) as url:
-            here.call_soon_threadsafe(started.set_result, url)
-            await stop.wait()
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: there) as runner:
-            runner.run(serve())
-
-    thread = asyncio.create_task(asyncio.to_thread(run))
-    await asyncio.wait((thread, started), return_when=asyncio.FIRST_COMPLETED)
-    try:
-        yield started.result()
-    finally:
-        there.call_soon_threadsafe(stop.set)
-        await thread
-
-
-@asynccontextmanager
-async def client_at(loop: str, settings: Settings) -> AsyncIterator[Client]:
-    """A user of a service of its own."""
-    async with served(loop, settings) as url, aiohttp.ClientSession() as session:
-        yield Client(session, url, "alice")
-
-
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+@pytest.fixture(scope="module", params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> str:
     """What the service runs on: each tells the end of a connection in its own way."""
     return str(request.param)

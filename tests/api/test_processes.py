@@ -139,6 +139,11 @@ async def test_a_killed_supervisor_leaves_no_process(settings: Settings, tmp_pat
         assert (await reader.read()).startswith(b"HTTP/1.1 202 ")
         writer.close()
         await ended(*pids)
+        left = set(service.folder.iterdir())
+    (tmp_path / "next").mkdir()
+    async with supervised(settings, tmp_path / "next", TMPDIR=str(service.folder)):
+        assert left
+        assert not left & set(service.folder.iterdir()), "the next one removes what a killed one could not"
 
 
 async def refusing(service: Supervised) -> bool:
@@ -202,6 +207,7 @@ async def test_a_process_that_dies_again_and_again_is_replaced_after_longer_and_
             assert float(pause) == wanted
             (dying,) = await until(partial(newcomers, service, steady))
         assert steady in service.children
+        assert len(list(service.folder.glob("*/*.db"))) == 6, "those who come anew count in the files of the dead"
 
 
 async def found(service: Supervised, pattern: str) -> list[str]:

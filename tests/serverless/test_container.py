@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from service.settings import Settings
 from service.storage import Storage
 from tests.backstage import environment_of, stat_of, until
 from tests.faults.between import Relay
-from tests.functions import SERVICE, Function
+from tests.functions import SERVICE, Function, function
 from tests.outside import Outside
 from tests.pictures import jpeg_progressive
 from tests.serverless import away
@@ -160,3 +161,15 @@ def test_an_error_of_one_invocation_does_not_reach_the_next() -> None:
     thread.start()
     thread.join()
     assert said == ["opened", "closed", "end"]
+
+
+async def test_a_killed_container_leaves_nothing_to_the_next(settings: Settings, tmp_path: Path) -> None:
+    """What it could not remove is removed when one starts in the same place."""
+    async with function(SERVICE, settings, TMPDIR=str(tmp_path)) as container:
+        container.process.kill()
+        await container.process.wait()
+    left = set(tmp_path.iterdir())
+    async with function(SERVICE, settings, TMPDIR=str(tmp_path)):
+        (folder,) = tmp_path.iterdir()
+        assert len(left) == 1
+        assert folder not in left

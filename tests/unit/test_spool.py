@@ -68,6 +68,17 @@ async def test_beyond_the_budget_an_upload_goes_to_disk_as_a_whole(tmp_path: Pat
     assert free(spool) == before
 
 
+async def test_a_file_system_without_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file loses its name as soon as it has one."""
+    monkeypatch.setattr(tempfile, "_O_TMPFILE_WORKS", False)
+    spool = Spool(0, str(tmp_path))
+    async with spool.open() as spooled:
+        await fill(spooled, b"a" * 10 * KB)
+        assert spooled.on_disk
+        assert list(tmp_path.iterdir()) == []
+        assert await read(spooled) == b"a" * 10 * KB
+
+
 async def test_large_uploads_leave_room_for_small_ones(tmp_path: Path) -> None:
     """However many there are, and whether they are in memory or on disk."""
     spool = Spool(4000 * KB, str(tmp_path))
