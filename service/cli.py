@@ -94,6 +94,20 @@ def sweep(
 
 
 @app.command()
+def redrive(
+    limit: Annotated[int | None, typer.Option(min=1, help="Most messages to move.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what this version cannot read.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Bring dead letters back to the queue: 0 done, 1 some are left. Example: cloud-images redrive --limit 100"""
+    from worker.redrive import redrive_all
+
+    done = _run(lambda settings: redrive_all(settings, limit, everything=everything, dry_run=dry_run))
+    typer.echo(done.as_text())
+    raise SystemExit(2 if done.broken_off else 1 if done.left else 0)
+
+
+@app.command()
 def dev(
     local_aws: Annotated[
         Path | None, typer.Option(envvar="LOCAL_AWS", help="The command that starts a local AWS (ministack).")

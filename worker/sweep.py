@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 """Repairs under way at once: few, as the worker has uploads to process."""
 MOST_FAILURES = 10
-"""After so many, AWS is taken for away, and the sweep breaks off."""
+"""After so many and no success between, AWS is taken for away, and the sweep breaks off."""
 
 Thing = TypeVar("Thing")
 
@@ -58,9 +58,9 @@ class Sweep:
         """
         for at in range(0, len(things), AT_ONCE):
             errors = await asyncio.gather(*(self._look(thing, look) for thing in things[at : at + AT_ONCE]))
-            self._failures += len([error for error in errors if error])
-            if self._failures > MOST_FAILURES and (error := next(filter(None, reversed(errors)), None)):
-                raise error
+            self._failures = self._failures + len(errors) if all(errors) else 0
+            if self._failures > MOST_FAILURES:
+                raise next(filter(None, errors))
 
     async def _look(self, thing: Thing, look: Callable[[Thing], Awaitable[None]]) -> ServiceError | None:
         try:

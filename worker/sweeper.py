@@ -21,15 +21,26 @@ from worker.sweep_waiting import Waiting
 log = logging.getLogger(__name__)
 
 
+STAGES = ("incoming", "direct", "images", "records")
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a sweep stands: in which of `STAGES`, and behind what; `after` is as JSON has it."""
 
-    stage: str = "incoming"
+    stage: str = STAGES[0]
     after: Any = None
 
+    @classmethod
+    def read(cls, noted: Any) -> "Position":
+        """A position as it was noted, perhaps by another version; the beginning, if that makes no sense."""
+        if not isinstance(noted, dict) or noted.get("stage") not in STAGES:
+            return cls()
+        after = noted.get("after")
+        return cls(noted["stage"], after) if isinstance(after, dict if noted["stage"] == "records" else str) else cls()
 
-STAGES = ("incoming", "direct", "images", "records")
+
+START = Position()
 
 
 class Sweeper:
@@ -41,12 +52,11 @@ class Sweeper:
         self._waiting = Waiting(sweep)
         self._stored = Stored(sweep, self._waiting)
 
-    async def run(self, position: Position | None = None) -> AsyncIterator[Position]:
+    async def run(self, position: Position = START) -> AsyncIterator[Position]:
         """Sweep from there to the end; yields after each page where it stands.
 
         :raises Unavailable: a part of AWS does not answer.
         """
-        position = position or Position()
         for stage in STAGES[STAGES.index(position.stage) :]:
             after = position.after if stage == position.stage else None
             while True:

@@ -18,6 +18,7 @@ from service.storage.resends import Resends
 from service.storage.sqs import open_sqs
 from service.storage.staging import Staging
 from service.storage.survey import Survey
+from service.storage.turns import Turns
 
 GRACE_SECONDS = 0.02
 
@@ -35,6 +36,7 @@ class Storage:
     listing: Listing
     survey: Survey
     resends: Resends
+    sweep_turns: Turns
     dead_letters: Queue
 
     async def finish(self) -> None:
@@ -63,6 +65,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             listing=Listing(settings),
             survey=Survey(dynamodb, settings.table),
             resends=Resends(dynamodb, settings.table),
+            sweep_turns=Turns(dynamodb, settings.table, "sweep"),
             dead_letters=Queue(client, sqs, replace(settings, queue=settings.dead_letter_queue)),
         )
         try:
