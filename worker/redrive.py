@@ -45,24 +45,27 @@ async def redrive(
     storage: Storage, *, limit: int | None = None, everything: bool = False, dry_run: bool = False
 ) -> Redriven:
     """Move up to `limit` dead letters, with `everything` also those that this version cannot read."""
-    done, held = Redriven(), []
+    done = Redriven()
+    held: set[Delivery] = set()
     try:
         while limit is None or done.moved < limit:
             most = 10 if limit is None else min(10, limit - done.moved)
             deliveries = await storage.dead_letters.receive(most, WAIT_SECONDS)
             if not deliveries:
                 break
+            held.update(deliveries)
             reasons = {delivery: None if everything else _unreadable(delivery.body) for delivery in deliveries}
             done.left.update(reason for reason in reasons.values() if reason)
             readable = [delivery for delivery, reason in reasons.items() if reason is None]
-            kept = deliveries if dry_run else [delivery for delivery, reason in reasons.items() if reason]
-            held += kept
-            await storage.dead_letters.hide(kept, HOLD_SECONDS)
-            await asyncio.gather(*(_move(storage, delivery, done, dry_run) for delivery in readable))
+            if dry_run:
+                done.moved += len(readable)
+            else:
+                await _move(storage, readable, held, done)
+            await storage.dead_letters.hide([one for one in deliveries if one in held], HOLD_SECONDS)
     except ServiceError as error:
         done.broken_off = f"{error.detail} {error.__cause__ or ''}".strip().partition("\n")[0]
     finally:
-        await _give_back(storage, held)
+        await _give_back(storage, list(held))
     return done
 
 
@@ -74,12 +77,17 @@ def _unreadable(body: str) -> str | None:
     return None
 
 
-async def _move(storage: Storage, delivery: Delivery, done: Redriven, dry_run: bool) -> None:
-    if not dry_run:
+async def _move(storage: Storage, deliveries: list[Delivery], held: set[Delivery], done: Redriven) -> None:
+    async def move(delivery: Delivery) -> None:
         # First into the one, then out of the other: twice does no harm.
         await storage.queue.send(delivery.body)
         await storage.dead_letters.delete(delivery)
-    done.moved += 1
+        held.remove(delivery)
+        done.moved += 1
+
+    outcomes = await asyncio.gather(*map(move, deliveries), return_exceptions=True)
+    for error in filter(None, outcomes):
+        raise error
 
 
 async def _give_back(storage: Storage, deliveries: list[Delivery]) -> None:
