@@ -110,21 +110,26 @@ class Stored:
         )
 
     async def _broken_record(self, image: Image) -> None:
-        """A record that did not fit its objects when both were listed; now both are looked at for certain."""
+        """A record that did not fit its objects when both were listed: all are looked at again, in this order.
+
+        A worker that makes an image once more stores the original before it removes the staged bytes. So an original
+        that is not there after these were gone is lost. The record comes last: an owner who deletes begins with that.
+        """
+        staged = await self._storage.objects.is_staged(*image)
+        whole = await self._storage.objects.has_original(*image)
         record = await self._storage.catalog.get(*image)
         if not isinstance(record, Record):
             return
-        whole = await self._storage.objects.has_original(*image)
         if record.status is Status.READY and not whole:
-            await self._without_original(record)
+            await self._without_original(record, staged)
         elif record.status is Status.READY:
             await self._stage_again(record, Kind.RECORD_WITHOUT_VARIANTS)
         elif record.reason and record.reason.code == BYTES_MISSING and whole:
             await self._stage_again(record, Kind.ORIGINAL_IS_BACK)
 
-    async def _without_original(self, record: Record) -> None:
+    async def _without_original(self, record: Record, staged: bool) -> None:
         image, kind = _image(record), Kind.RECORD_WITHOUT_ORIGINAL
-        if await self._storage.objects.is_staged(*image):
+        if staged:
             await self._waiting.send_again(kind, image, staged_key(*image), record.receipt.message)
         elif self._lost > self._sound and not self._sweep.force:
             self._leave_many(kind, image, "bucket")
@@ -145,7 +150,9 @@ class Stored:
         """
         image, receipt = _image(record), record.receipt
         content = await self._storage.objects.get_original(*image)
-        if content is None or hashlib.sha256(content).hexdigest() != receipt.sha256:
+        if content is None:
+            return  # deleted just now
+        if hashlib.sha256(content).hexdigest() != receipt.sha256:
             self._sweep.report.leave(kind, f"{image_key(*image, ORIGINAL)}: not the bytes that its record tells of")
             return
 
