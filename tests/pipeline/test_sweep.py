@@ -21,6 +21,13 @@ async def yard(endpoint: str, decoders: Decoders) -> AsyncIterator[Yard]:
         yield made
 
 
+@pytest.fixture(scope="module")
+async def tidy(endpoint: str, decoders: Decoders) -> AsyncIterator[Yard]:
+    """For tests that leave all right behind them."""
+    async with yard_at(endpoint, decoders) as made:
+        yield made
+
+
 async def staged(yard: Yard) -> Receipt:
     return await yard.staged()
 
@@ -107,8 +114,9 @@ MESSES: dict[str, tuple[Callable[[Yard], Awaitable[Receipt]], Kind, str | None]]
 
 
 @pytest.mark.parametrize("mess", MESSES)
-async def test_one_sweep_makes_it_right(yard: Yard, mess: str) -> None:
+async def test_one_sweep_makes_it_right(tidy: Yard, mess: str) -> None:
     """Nothing that is younger than the grace is touched, and nothing at all by a dry run; then all is right."""
+    yard = tidy
     make, kind, status = MESSES[mess]
     receipt = await make(yard)
     before = await yard.keys(), await yard.record(receipt), await yard.backstage.messages()
