@@ -1,17 +1,20 @@
 """The command line `cloud-images`."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from service import cli_keys, logs
 from service.errors import ServiceError, SettingsError
 from service.settings import Settings
+
+Result = TypeVar("Result")
 
 app = typer.Typer(
     help="Takes image uploads, checks them while they arrive, and stores them in S3 and DynamoDB.",
@@ -72,6 +75,40 @@ def provision() -> None:
 
 
 @app.command()
+def sweep(
+    older_than: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds that what is left behind has lain there; 0: all [SWEEP_AFTER_SECONDS]."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on when most images have no record, or most records no bytes.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report in JSON.")] = False,
+) -> None:
+    """Repair what crashes left behind: 0 all is right, 1 something is left. Example: cloud-images sweep --dry-run"""
+    from worker.sweeper import sweep_all
+
+    report = _run(lambda settings: sweep_all(settings, older_than, dry_run=dry_run, force=force))
+    typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
+    raise SystemExit(2 if report.broken_off else 1 if report.left_over else 0)
+
+
+@app.command()
+def redrive(
+    limit: Annotated[int | None, typer.Option(min=1, help="Most messages to move.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what this version cannot read.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Bring dead letters back to the queue: 0 done, 1 some are left. Example: cloud-images redrive --limit 100"""
+    from worker.redrive import redrive_all
+
+    done = _run(lambda settings: redrive_all(settings, limit, everything=everything, dry_run=dry_run))
+    typer.echo(done.as_text())
+    raise SystemExit(2 if done.broken_off else 1 if done.left else 0)
+
+
+@app.command()
 def dev(
     local_aws: Annotated[
         Path | None, typer.Option(envvar="LOCAL_AWS", help="The command that starts a local AWS (ministack).")
@@ -84,10 +121,10 @@ def dev(
     _run(lambda settings: run_all(settings, local_aws, state))
 
 
-def _run(main: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
-    """Run `main(settings)` to its end."""
+def _run(main: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:
+    """Run `main(settings)` to its end; what it returns."""
     with _complaints():
-        _in_loop(main(_set_up()))
+        return _in_loop(main(_set_up()))
 
 
 def _set_up(**overrides: Any) -> Settings:
@@ -97,9 +134,9 @@ def _set_up(**overrides: Any) -> Settings:
     return settings
 
 
-def _in_loop(main: Coroutine[Any, Any, None]) -> None:
+def _in_loop(main: Coroutine[Any, Any, Result]) -> Result:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main)
+        return runner.run(main)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,8 +14,11 @@ from typing import Any
 
 MAX_BYTES = 5 * 1024 * 1024
 MESSAGE_VERSION = 1
+MESSAGE_CHARACTERS = 8192
+"""More than any receipt has: it fits into the 2 KB of an object's metadata."""
 # What can be part of a key in S3 as it is, and cannot be taken for a partition of another kind in the table.
 USER_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._@+=:|-]{0,127}")
+SHA256 = re.compile(r"([0-9a-f]{64})?")
 EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 EXTENSIONS = {
@@ -76,16 +80,46 @@ class Receipt:
 
         :raises UndecodableMessage: not a message of this version.
         """
+        if len(text) > MESSAGE_CHARACTERS:
+            raise UndecodableMessage(f"the message has {len(text)} characters, more than any of ours")
         try:
             values = json.loads(text)
-            if values.pop("v") != MESSAGE_VERSION:
-                raise UndecodableMessage("the message is of another version")
-            receipt = cls(**{**values, "tags": tuple(values["tags"])})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UndecodableMessage(f"the message is not one of ours: {error!r}") from None
-        if not (is_image_id(receipt.image_id) and isinstance(receipt.user_id, str) and receipt.user_id):
-            raise UndecodableMessage("the message names no image")
-        return receipt
+            version = values.pop("v")
+            if type(version) is not int or version != MESSAGE_VERSION:
+                raise UndecodableMessage(f"the message is of version {version!r:.20}, not of {MESSAGE_VERSION}")
+            receipt = cls(**values)
+            wrong = [name for name, is_right in _IS_RIGHT.items() if not is_right(getattr(receipt, name))]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UndecodableMessage(f"the message is not one of ours: {error!r:.100}") from None
+        if wrong:
+            raise UndecodableMessage(f"the message has no sense in its {', '.join(wrong)}")
+        return replace(receipt, tags=tuple(receipt.tags))
+
+
+def _at_most(limit: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and 0 <= value <= limit
+
+
+def _is_text(value: Any) -> bool:
+    # JSON can say halves of characters, which nothing that keeps texts takes.
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+# Whoever can write to the queue is trusted with images, but a message must not reach any other key or break the worker.
+# The numbers are the most that settings allow.
+_IS_RIGHT: dict[str, Callable[[Any], bool]] = {
+    "user_id": lambda value: isinstance(value, str) and USER_ID.fullmatch(value) is not None,
+    "image_id": lambda value: is_image_id(value),
+    "content_type": lambda value: isinstance(value, str) and value in EXTENSIONS,
+    "size": _at_most(MAX_BYTES),
+    "sha256": lambda value: isinstance(value, str) and SHA256.fullmatch(value) is not None,
+    "width": _at_most(65_535),
+    "height": _at_most(65_535),
+    "frames": _at_most(100_000),
+    "filename": lambda value: value is None or _is_text(value),
+    "title": lambda value: value is None or _is_text(value),
+    "tags": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

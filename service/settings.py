@@ -386,6 +386,15 @@ class Settings:
     worker_heartbeat_file: str | None = _setting(
         "WORKER_HEARTBEAT_FILE", None, _text, "file that the worker touches at each poll, for health checks"
     )
+    sweep_seconds: int = _setting(
+        "SWEEP_SECONDS", 3600, _between(0, 30 * 86_400), "time between two sweeps that the workers do; 0: none"
+    )
+    sweep_after_seconds: int = _setting(
+        "SWEEP_AFTER_SECONDS",
+        3600,
+        _between(0, 30 * 86_400),
+        "how old must be what a sweep takes for left behind; more than an upload is under way",
+    )
     log_level: str = _setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged")
     log_format: str = _setting(
         "LOG_FORMAT",

@@ -1,4 +1,4 @@
-"""The worker as a Lambda function behind an SQS event source with `ReportBatchItemFailures`.
+"""The worker as a Lambda function behind an SQS event source with `ReportBatchItemFailures`, and a schedule to sweep.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
 """
@@ -20,6 +20,7 @@ from service.storage.queue import Delivery
 from worker import cage
 from worker.decoder import Decoders, open_decoders
 from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries
+from worker.sweep_turns import sweep_in_turn
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,20 @@ class Worker:
                 await self.storage.finish()
         return [record["messageId"] for record, again in zip(records, outcomes, strict=True) if again is not None]
 
+    async def sweep(self, seconds: float) -> dict[str, Any]:
+        """Sweep within that many seconds, if it is time to; the report. What is not done then, the next one does."""
+        stop = asyncio.Event()
+        finish = asyncio.get_running_loop().call_later(max(0, seconds - FINISH_SECONDS), stop.set)
+        try:
+            async with asyncio.timeout(max(0, seconds - CUT_SECONDS)):
+                report = await sweep_in_turn(self.settings, self.storage, stop)
+            return report.as_json() if report else {}
+        except (ServiceError, TimeoutError) as error:
+            log.warning("sweep: broken off: %r", error)
+            return {"broken_off": repr(error)}
+        finally:
+            finish.cancel()
+
     async def _hide(self, outcomes: dict[Delivery, int | BaseException | None], late_seconds: int) -> None:
         """Tell the queue when messages shall come again; of others it knows that by its visibility timeout."""
         later: dict[int, list[Delivery]] = {}
@@ -99,10 +114,14 @@ _container.open()
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Processes an SQS event; `batchItemFailures` names the messages that come again.
 
-    Anything else is no work for it: logged, and answered as a batch without failures.
+    `{"sweep": true}`, which a schedule sends, lets it sweep, and is answered with the report. Anything else is no work
+    for it: logged, and answered as a batch without failures.
 
     :raises Exception: some records of the event are not what SQS sends; all of its messages come again.
     """
+    seconds = context.get_remaining_time_in_millis() / 1000
+    if isinstance(event, dict) and event.get("sweep") is True:
+        return _container.run(lambda worker: worker.sweep(seconds))
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not any(map(_is_of_sqs, records)):
         log.warning(
@@ -111,7 +130,6 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         return {"batchItemFailures": []}
     if not all(map(_is_of_sqs, records)):
         raise ValueError("some records of this event are not of SQS")
-    seconds = context.get_remaining_time_in_millis() / 1000
     again = _container.run(lambda worker: worker.take(records, seconds))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 

@@ -70,7 +70,7 @@ class Consumer:
         deliveries = await self._storage.queue.receive(free, min(longest, BURST_WAIT_SECONDS) if burst else longest)
         if self._stop.is_set():
             # They came after the signal; another worker can have them now rather than after the visibility timeout.
-            await self._storage.queue.hide(deliveries, 0)
+            await self._renew(deliveries)
             return False
         for delivery in deliveries:
             task = asyncio.create_task(self._handle(delivery))
@@ -92,6 +92,23 @@ class Consumer:
                 await self._give_back([delivery], seconds)
         except ServiceError as error:
             log.warning("a message comes again: %s", error)
+        except Exception:
+            log.exception("a message comes again, after an error that nobody foresaw")
+
+    async def _renew(self, deliveries: list[Delivery]) -> None:
+        """Let messages come again at once, and as new ones.
+
+        That this worker stops is no fault of theirs: given back they would have used up a delivery, and be dead letters
+        after a few restarts. If it dies between sending and deleting, a message comes twice, which does no harm.
+        """
+
+        async def renew(delivery: Delivery) -> None:
+            await self._storage.queue.send(delivery.body)
+            await self._storage.queue.delete(delivery)
+
+        outcomes = await asyncio.gather(*map(renew, deliveries), return_exceptions=True)
+        if not_sent := [one for one, outcome in zip(deliveries, outcomes, strict=True) if outcome is not None]:
+            await self._storage.queue.hide(not_sent, 0)
 
     async def _give_back(self, deliveries: list[Delivery], seconds: int) -> None:
         """Let messages come again after so many seconds; a heartbeat under way must not hide them after that."""
@@ -144,4 +161,4 @@ class Consumer:
             await asyncio.wait(late)
             log.warning("gave %d uploads back", len(late))
             with suppress(ServiceError):
-                await self._give_back([held[task] for task in late], 0)
+                await self._renew([held[task] for task in late])

@@ -59,7 +59,7 @@ class Deliveries:
         :raises Unavailable: it shall come again, but there is nobody to say so to.
         """
         try:
-            uploads = _uploads(delivery.body)
+            uploads = uploads_in(delivery.body)
         except UndecodableMessage as error:
             log.warning("delivery %d of a message did not work: %s", delivery.count, error)
             return await self._seconds_before_next(delivery)
@@ -142,7 +142,7 @@ class Deliveries:
         return self._most
 
 
-def _uploads(body: str) -> list[Upload]:
+def uploads_in(body: str) -> list[Upload]:
     """The uploads that a message is about: one that was accepted, or direct ones that have arrived.
 
     :raises UndecodableMessage: it is no such message.

@@ -39,11 +39,7 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
     try:
         content = await storage.objects.get_staged(receipt)
         if content is None:
-            # Processed by an earlier delivery, deleted by its owner, or never acknowledged.
-            if isinstance(await storage.catalog.get(receipt.user_id, receipt.image_id), Deleted):
-                # The earlier one may have stored bytes after they had been deleted, and not got to removing them.
-                await storage.objects.delete_image(receipt.user_id, receipt.image_id)
-            return Done(None)
+            return await _nothing_staged(receipt, storage)
         if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
         decoded = await decoders.decode(content, receipt.content_type, receipt.width * receipt.height)
@@ -64,6 +60,19 @@ async def fail(receipt: Receipt, storage: Storage, reason: Reason) -> None:
     :raises Unavailable: the catalog does not answer.
     """
     await storage.catalog.settle(_record(receipt, Status.FAILED, reason=reason))
+
+
+async def _nothing_staged(receipt: Receipt, storage: Storage) -> Done:
+    """Processed by an earlier delivery, deleted by its owner, never acknowledged, or a dead letter that is too old."""
+    known = await storage.catalog.get(receipt.user_id, receipt.image_id)
+    if isinstance(known, Deleted):
+        # The earlier one may have stored bytes after they had been deleted, and not got to removing them.
+        await storage.objects.delete_image(receipt.user_id, receipt.image_id)
+    elif known and known.status is Status.FAILED:
+        # Staged bytes go only after the record has another status than this one, or by their lifecycle rule.
+        await fail(receipt, storage, Reason(code="bytes_missing", detail="The bytes of the upload are gone."))
+        return Done(Status.FAILED)
+    return Done(None)
 
 
 async def _store(receipt: Receipt, storage: Storage, content: bytes, sound: Sound) -> Done:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.settings import Settings
 from service.storage.aws import clients, object_store
@@ -11,11 +11,15 @@ from service.storage.bucket import Bucket
 from service.storage.catalog import Catalog
 from service.storage.direct import DirectUploads
 from service.storage.idempotency import IdempotencyKeys
+from service.storage.listing import Listing
 from service.storage.objects import Objects
 from service.storage.queue import Queue
+from service.storage.resends import Resends
 from service.storage.sqs import open_sqs
 from service.storage.staging import Staging
+from service.storage.survey import Survey
 from service.storage.table import Table
+from service.storage.turns import Turns
 from service.storage.usage import Quota, Usage
 
 GRACE_SECONDS = 0.02
@@ -32,11 +36,17 @@ class Storage:
     direct: DirectUploads
     idempotency_keys: IdempotencyKeys
     usage: Usage
+    listing: Listing
+    survey: Survey
+    resends: Resends
+    sweep_turns: Turns
+    dead_letters: Queue
 
     async def finish(self) -> None:
         """Wait for what is under way; afterwards the process may be stopped, or frozen, without harm."""
         await self.staging.finish()
         await self.queue.finish()
+        await self.dead_letters.finish()
 
 
 @asynccontextmanager
@@ -58,12 +68,18 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             direct=DirectUploads(settings),
             idempotency_keys=IdempotencyKeys(dynamodb, settings.table, settings.idempotency_seconds),
             usage=usage,
+            listing=Listing(settings),
+            survey=Survey(dynamodb, settings.table),
+            resends=Resends(dynamodb, settings.table),
+            sweep_turns=Turns(dynamodb, settings.table, "sweep"),
+            dead_letters=Queue(client, sqs, replace(settings, queue=settings.dead_letter_queue)),
         )
         try:
             yield storage
         finally:
             await storage.finish()
             await storage.direct.close()
+            await storage.listing.close()
             # A thread of obstore's that has just handed over a result still needs the interpreter for a moment; if the
             # process ends in it, Python (before 3.14) aborts.
             await asyncio.sleep(GRACE_SECONDS)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-struc
 import json
 import logging
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from service.images import USER_ID, is_image_id
 from service.storage.objects import direct_key
@@ -35,11 +35,18 @@ def arrivals(text: str) -> list[Arrival] | None:
         keys = [
             unquote_plus(one["s3"]["object"]["key"]) for one in records if one["eventName"].startswith("ObjectCreated:")
         ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if not records:
         return None
     return [arrival for key in keys if (arrival := _arrival(key))]
+
+
+def arrival_message(arrival: Arrival) -> str:
+    """A message that tells of an arrival as S3's own does, for when that one was lost."""
+    key = quote_plus(direct_key(arrival.user_id, arrival.image_id), safe="/")
+    record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": {"object": {"key": key}}}
+    return json.dumps({"Records": [record]})
 
 
 def _arrival(key: str) -> Arrival | None:

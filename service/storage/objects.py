@@ -74,6 +74,10 @@ class Objects:
         found = await self._bucket.head(staged_key(user_id, image_id))
         return _receipt(found) if found else None
 
+    async def is_staged(self, user_id: str, image_id: str) -> bool:
+        """Whether there are staged bytes, whatever stands beside them."""
+        return await self._is_there(staged_key(user_id, image_id))
+
     async def queued_receipt(self, user_id: str, image_id: str) -> Receipt | None:
         """The receipt of what waits for the worker, staged or posted directly; None when nothing does."""
         # Staged once more, as it may have become that between the two looks.
@@ -117,6 +121,26 @@ class Objects:
         """Remove the original, the variants, and what may still wait for the worker."""
         keys = [image_key(user_id, image_id, name) for name in (ORIGINAL, *VARIANTS)]
         await self._bucket.delete([*keys, staged_key(user_id, image_id), direct_key(user_id, image_id)])
+
+    async def delete_stored(self, user_id: str, image_id: str) -> None:
+        """Remove the original and the variants, but nothing that waits for the worker."""
+        await self._bucket.delete([image_key(user_id, image_id, name) for name in (ORIGINAL, *VARIANTS)])
+
+    async def has_original(self, user_id: str, image_id: str) -> bool:
+        """Whether the original is there."""
+        return await self._is_there(image_key(user_id, image_id, ORIGINAL))
+
+    async def get_original(self, user_id: str, image_id: str) -> bytes | None:
+        """The original's bytes, or None when they are gone."""
+        found = await self._bucket.get(image_key(user_id, image_id, ORIGINAL))
+        return found.content if found else None
+
+    async def _is_there(self, key: str) -> bool:
+        if await self._bucket.head(key):
+            return True
+        # Else a bucket that is gone would look like an empty one, and every image as lost.
+        await self.check()
+        return False
 
     async def open_image(
         self, user_id: str, image_id: str, name: str, span: tuple[int, int] | None = None

@@ -1,6 +1,7 @@
 """`cloud-images`: its help, its complaints, and how it ends."""
 
 import asyncio
+import json
 import re
 import signal
 import socket
@@ -10,12 +11,14 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from service.images import Record
 from service.settings import Settings
 from service.storage import Storage
 from tests.api.processes import SECONDS, Ended, environment, run, started
 from tests.driver import Client
 from tests.local_aws import free_port
 from tests.pictures import jpeg
+from tests.sweeping import DATA, receipt_of
 
 NOWHERE = "http://127.0.0.1:1"
 QUIET = environment(AWS_ENDPOINT=NOWHERE, LOG_LEVEL="WARNING", PORT="0", COLUMNS="200")
@@ -24,6 +27,7 @@ QUIET = environment(AWS_ENDPOINT=NOWHERE, LOG_LEVEL="WARNING", PORT="0", COLUMNS
 async def test_help() -> None:
     """Every command says what it does, what it takes, and how it is called."""
     commands = {"serve": "--trust-user-header", "worker": "--burst", "provision": "--help", "dev": "--state"}
+    commands |= {"sweep": "--dry-run", "redrive": "--limit"}
     overview, *shown = await asyncio.gather(
         run(QUIET, "--help"), *(run(QUIET, command, "--help") for command in commands)
     )
@@ -102,6 +106,42 @@ async def test_an_aws_that_does_not_answer() -> None:
     ended = await run(QUIET, "provision")
     assert "S3" in ended.complaint
     assert NOWHERE in ended.err
+
+
+@pytest.mark.parametrize(("words", "part"), [("sweep", "S3"), ("sweep --json", "S3"), ("redrive", "SQS")])
+async def test_repairs_without_aws(words: str, part: str) -> None:
+    """2, and the report says what did not answer."""
+    ended = await run(QUIET, *words.split())
+    assert ended.code == 2
+    assert f"{part} cannot take this request now." in ended.out
+    assert NOWHERE in ended.out
+    assert "Traceback" not in ended.err
+
+
+async def test_sweep_and_redrive(settings: Settings, storage: Storage) -> None:
+    """As an operator calls them: the report, and an exit code that a script can act on."""
+    given = environment(settings, LOG_LEVEL="WARNING")
+    receipt = receipt_of("bob")
+    await storage.objects.put_staged(receipt, [DATA])
+    await storage.dead_letters.send("no JSON")
+    young, dry, swept, redriven = [
+        await run(given, *words.split())
+        for words in ("sweep", "sweep --older-than 0 --dry-run", "sweep --older-than 0 --json", "redrive")
+    ]
+    assert (young.code, young.err) == (0, "")
+    assert "All is right." in young.out
+    assert dry.code == 1
+    assert "staged_without_record: 1 found, 0 repaired" in dry.out
+    assert swept.code == 0
+    assert json.loads(swept.out)["repaired"] == {"staged_without_record": 1}
+    assert redriven.code == 1
+    assert "0 dead letters are back in the queue." in redriven.out
+    assert "left: 1 × the message is not one of ours" in redriven.out
+    assert (await run(given, "worker", "--burst")).code == 0
+    known = await storage.catalog.get("bob", receipt.image_id)
+    assert isinstance(known, Record)
+    assert known.status == "ready"
+    assert (await run(given, "redrive", "--all")).code == 0
 
 
 async def test_a_port_that_is_taken() -> None:

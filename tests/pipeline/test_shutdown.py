@@ -79,6 +79,24 @@ async def test_the_deadline_counts_from_the_signal_also_in_the_middle_of_a_long_
     assert await backstage.keys_of(client.user) == whole(image_id)
 
 
+async def test_restarts_make_no_dead_letter(
+    client: Client, settings: Settings, storage: Storage, decoders: Decoders, backstage: Backstage
+) -> None:
+    """However many meet an upload in the middle: that its workers were stopped says nothing about it."""
+    image_id = (await client.upload(jpeg_progressive().data)).json["image_id"]
+    hurried = replace(settings, shutdown_seconds=0.0)
+    for _ in range(settings.max_deliveries + 1):
+        stop = asyncio.Event()
+        worker = asyncio.create_task(Consumer(hurried, storage, Stuck(hurried, VARIANTS), stop).run())
+        await until(backstage.in_flight)
+        stop.set()
+        await worker
+    assert (await backstage.messages(), await backstage.dead_letters()) == (1, [])
+    await drain(settings, storage, decoders)
+    assert await backstage.keys_of(client.user) == whole(image_id)
+    assert await backstage.messages() == 0
+
+
 async def test_a_worker_that_is_killed_loses_nothing_and_leaves_no_process(
     client: Client, settings: Settings, storage: Storage, decoders: Decoders, backstage: Backstage
 ) -> None:

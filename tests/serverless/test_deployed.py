@@ -1,5 +1,6 @@
 """The template and the zips as users deploy them, on a local AWS that runs the functions, driven from outside."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,7 +43,7 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory, zips: Path) -> As
         async with made.client("lambda") as functions:
             name = made.outputs["WorkerFunctionName"]
             config = await functions.get_function_configuration(FunctionName=name)
-            variables = config["Environment"]["Variables"] | {"RETRY_SECONDS": "0"}
+            variables = config["Environment"]["Variables"] | {"RETRY_SECONDS": "0", "SWEEP_AFTER_SECONDS": "0"}
             await functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         yield made
 
@@ -238,6 +239,31 @@ async def _as(client: Client, token: str | None, method: str, path: str) -> Answ
     headers = {"X-User-Id": "alice@example.org", "Content-Type": "image/png"}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     return await client.ask(method, path, headers=headers, data=PNG if method == "POST" else None)
+
+
+async def test_the_schedule_lets_the_worker_sweep(client: Client, deployment: Deployment) -> None:
+    """By what its rule says, and with the rights of its role: a variant that was lost is there again."""
+    path = (await client.upload(PNG, "image/png")).headers["Location"]
+    record = await ready(client, path)
+    await idle(deployment)
+    (thumb,) = [key for key in await keys(deployment, client.user) if key.endswith("/thumb")]
+    async with (
+        deployment.client("s3") as s3,
+        deployment.client("events") as events,
+        deployment.client("lambda") as functions,
+    ):
+        await s3.delete_object(Bucket=deployment.outputs["BucketName"], Key=thumb)
+        (rule,) = (await events.list_rules())["Rules"]
+        assert rule["State"] == "ENABLED"
+        (target,) = (await events.list_targets_by_rule(Rule=rule["Name"]))["Targets"]
+        answer = await functions.invoke(FunctionName=target["Arn"], Payload=target["Input"])
+        report = json.loads(await answer["Payload"].read())
+    assert report["repaired"] == {"record_without_variants": 1}, report
+    assert set(report["looked_at"]) == {"staged", "direct", "images", "records"}
+    await idle(deployment)
+    assert thumb in await keys(deployment, client.user)
+    assert await ready(client, path) == record
+    assert [line for line in await deployment.logs("WorkerFunction") if REFUSED.search(line)] == []
 
 
 async def test_functions_hold_to_their_roles(client: Client, deployment: Deployment) -> None:

@@ -1,0 +1,106 @@
+"""The catalog as a whole: which of many images have a record, and all records page by page.
+
+Both are looked at as they may have been a moment ago, at half the price; who acts on it asks `Catalog.get` once more.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.errors import Unavailable
+from service.images import USER_ID, Status, is_image_id
+from service.storage.aws import calling
+from service.storage.items import Item
+
+KEYS = 100
+"""Most items of one BatchGetItem."""
+ATTEMPTS = 5
+NAMES = {"#status": "status"}
+
+Image = tuple[str, str]
+"""A user's id and an image's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as far as the sweeper needs it; `variants` are their names, `reason` is the code."""
+
+    image: Image
+    status: Status
+    variants: frozenset[str]
+    reason: str | None
+
+
+class Survey:
+    """Looks over the table. All methods raise `Unavailable` when DynamoDB does not answer as it should."""
+
+    def __init__(self, client: Any, table: str, most: int | None = None) -> None:
+        self._client = client
+        self._table = table
+        self._most = {"Limit": most} if most else {}
+
+    async def statuses(self, images: Collection[Image]) -> dict[Image, str]:
+        """The status of each image that has a record or a tombstone."""
+        known: dict[Image, str] = {}
+        several = list(images)
+        for at in range(0, len(several), KEYS):
+            for item in await self._items(several[at : at + KEYS]):
+                known[_image(item)] = item["status"]["S"]
+        return known
+
+    async def page(self, position: Mapping[str, str] | None) -> tuple[list[Entry], dict[str, str] | None]:
+        """Some records behind `position`, those of a user in the order of their ids, and the position behind them."""
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "ProjectionExpression": "user_id, image_id, #status, variants, reason",
+            "ExpressionAttributeNames": NAMES,
+            **self._most,
+        }
+        if position:
+            query["ExclusiveStartKey"] = {name: {"S": text} for name, text in position.items()}
+        async with calling("dynamodb"):
+            answer = await self._client.scan(**query)
+        last = answer.get("LastEvaluatedKey")
+        # The table holds other things than records, too: claims of idempotency keys, for one.
+        entries = [_entry(item) for item in answer["Items"] if _is_record(item)]
+        return entries, {name: value["S"] for name, value in last.items()} if last else None
+
+    async def _items(self, images: list[Image]) -> list[Item]:
+        keys = [{"user_id": {"S": user_id}, "image_id": {"S": image_id}} for user_id, image_id in images]
+        wanted = {self._table: _projected(keys)}
+        items: list[Item] = []
+        for _ in range(ATTEMPTS):
+            async with calling("dynamodb"):
+                answer = await self._client.batch_get_item(RequestItems=wanted)
+            items += answer["Responses"].get(self._table, ())
+            # What DynamoDB leaves out for want of room must not be taken for what has no record.
+            if not (wanted := answer.get("UnprocessedKeys") or {}):
+                return items
+        raise Unavailable("dynamodb_unavailable", "DynamoDB cannot take this request now.")
+
+
+def _projected(keys: list[Item]) -> dict[str, Any]:
+    return {
+        "Keys": keys,
+        "ProjectionExpression": "user_id, image_id, #status",
+        "ExpressionAttributeNames": NAMES,
+    }
+
+
+def _image(item: Item) -> Image:
+    return item["user_id"]["S"], item["image_id"]["S"]
+
+
+def _is_record(item: Item) -> bool:
+    user_id, image_id = _image(item)
+    status = item.get("status", {}).get("S")
+    return bool(USER_ID.fullmatch(user_id)) and is_image_id(image_id) and status in set(Status)
+
+
+def _entry(item: Item) -> Entry:
+    return Entry(
+        image=_image(item),
+        status=Status(item["status"]["S"]),
+        variants=frozenset(item.get("variants", {}).get("M", {})),
+        reason=item.get("reason", {}).get("M", {}).get("code", {}).get("S"),
+    )
