@@ -255,6 +255,12 @@ class Settings:
     worker_heartbeat_file: str | None = _setting(
         "WORKER_HEARTBEAT_FILE", None, _text, "file that the worker touches at each poll, for health checks"
     )
+    decoder_seccomp: str = _setting(
+        "DECODER_SECCOMP",
+        "auto",
+        _one_of("auto", "required", "off"),
+        "filter of a decoder's system calls: auto (with a warning where there is none), required, off",
+    )
     log_level: str = _setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged")
 
     @classmethod

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import thash
-from PIL import Image, ImageCms, ImageSequence
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageSequence,
+    MpoImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 FORMATS = {
     "image/jpeg": ("JPEG",),  # its plugin hands what turns out to be an MPO on
@@ -35,7 +43,15 @@ TURNS = {
 }
 WEBP_QUALITY, WEBP_METHOD = 80, 4
 
+warnings.simplefilter("ignore")  # what plugins remark about metadata
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+# In its cage the process can load nothing any more. It has these plugins, of which the one of TIFF reads EXIF, and
+# the five of `preinit`.
+LOADED = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
+Image.preinit()
+# There is a process for each core, and a cage lets none start threads.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class NotSound(Exception):
@@ -109,7 +125,8 @@ def _judged(size: list[int]) -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotSound("too_many_pixels", str(error)) from None
-    except (MemoryError, NotSound):
+    except (MemoryError, NotSound, ImportError, PermissionError):
+        # The last two: something was not loaded, or the cage is too narrow. No image is rejected for that.
         raise
     except Exception as error:
         # Pillow's plugins raise nearly anything on bytes that are not what their header says.
