@@ -93,6 +93,8 @@ def _checked(size: Any, blob: bytes, side: int) -> tuple[int, int, bytes]:
         facts = inspection.finish()
     except Refused as error:
         raise ValueError(f"not a variant: {error.detail}") from None
+    if int.from_bytes(blob[4:8], "little") != len(blob) - 8:
+        raise ValueError("more than a variant")
     if (facts.width, facts.height) != (width, height):
         raise ValueError("not a variant of that size")
     return width, height, blob
