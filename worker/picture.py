@@ -42,6 +42,10 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 WEBP_QUALITY, WEBP_METHOD = 80, 4
+MOST_SCANS = 500
+"""Scans of a JPEG; each may be a few bytes long and still pass over all of its pixels. Programs write about ten, and
+libjpeg-turbo advises to stop at so many: https://libjpeg-turbo.org/pmwiki/uploads/About/TwoIssueswiththeJPEGStandard.pdf"""
+SCAN = b"\xff\xda"
 
 warnings.simplefilter("ignore")  # what plugins remark about metadata
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -92,6 +96,9 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
 
     :raises NotSound: it does not decode completely, or is beyond the bounds after all.
     """
+    # Two bytes that a scan begins with: chance puts them into as much metadata as fits some hundred times at most.
+    if content_type == "image/jpeg" and (scans := data.count(SCAN)) > MOST_SCANS:
+        raise NotSound("corrupt_image", f"The JPEG has {scans} scans.")
     Image.MAX_IMAGE_PIXELS = bounds.max_pixels
     size = [0, 0]
     with _judged(size), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:

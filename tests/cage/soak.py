@@ -7,6 +7,7 @@ formats, every tenth not sound. Prints a line of figures every so many images, a
 import asyncio
 import hashlib
 import itertools
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -67,7 +68,9 @@ async def put(storage: Storage, picture: Picture | Bad) -> None:
         content_type=picture.content_type,
         size=len(picture.data),
         sha256=digest,
-        **{"width": 1, "height": 1, "frames": 1},
+        width=1,
+        height=1,
+        frames=1,
     )
     await storage.objects.put_staged(receipt, [picture.data])
     await storage.queue.send(receipt.message)
@@ -143,6 +146,8 @@ def report(samples: list[Sample]) -> str:
 def main() -> None:
     """Soak a worker."""
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    # Not the developer's AWS, but the local one.
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
     with tempfile.TemporaryDirectory() as folder, local_aws.running(local_aws.free_port(), Path(folder) / "log") as url:
         print(report(asyncio.run(soak(settings_at(url, log_level="ERROR"), images, max(1, images // 20)))))
 
