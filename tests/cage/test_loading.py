@@ -19,7 +19,8 @@ from worker.decoder import Decoders, DecoderUnavailable, open_decoders
 from worker.verdict import Sound
 
 NO_AWS = "http://127.0.0.1:9"
-EVERY: dict[str, Picture | Bad] = {one.name: one for one in (*SOUND, *ONLY_DECODING_TELLS.values())}
+PICTURES: list[Picture | Bad] = [*SOUND, *ONLY_DECODING_TELLS.values()]
+EVERY = {picture.name: picture for picture in PICTURES}
 LOADING = """
 import base64, json, sys
 from contextlib import suppress
