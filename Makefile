@@ -16,12 +16,14 @@ URL ?= http://127.0.0.1:8080
 USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
+IMAGES ?= 10000
 
-.PHONY: help setup run test load bench crowd check audit lock format package clean
+.PHONY: help setup run test soak load bench crowd check audit lock format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
+	@echo "make soak    sends a worker IMAGES=10000 and tells how its memory grows"
 	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
 	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
 	@echo "make check   lint, types, the floors of the house, the template, and known vulnerabilities of what is installed"
@@ -55,6 +57,9 @@ run: setup
 # A file of tests goes to one of four processes, each with a local AWS of its own: most of the time is spent waiting.
 test: setup
 	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+soak: setup
+	@$(BIN)/python -m tests.cage.soak '$(IMAGES)'
 
 # Locust has an environment of its own, too: it brings gevent and a web server.
 $(LOCUST_READY): tests/load/locust.txt

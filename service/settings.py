@@ -395,6 +395,12 @@ class Settings:
         _between(0, 30 * 86_400),
         "how old must be what a sweep takes for left behind; more than an upload is under way",
     )
+    decoder_seccomp: str = _setting(
+        "DECODER_SECCOMP",
+        "auto",
+        _one_of("auto", "required", "off"),
+        "filter of a decoder's system calls: auto (with a warning where there is none), required, off",
+    )
     log_level: str = _setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged")
     log_format: str = _setting(
         "LOG_FORMAT",

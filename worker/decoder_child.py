@@ -1,6 +1,6 @@
 """The decoder process: reads images from its stdin, answers on its stdout, knows nothing else of the world.
 
-`python -m worker.decoder_child MEMORY_BYTES`; ends when its stdin does.
+`python -m worker.decoder_child MEMORY_BYTES [unfiltered]`; ends when its stdin does.
 """
 
 import sys
@@ -21,14 +21,13 @@ BYTES_OF_A_PIXEL = 18
 def main() -> None:
     """Serve until the pipe closes."""
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    cage.enter(int(sys.argv[1]))
-    answers.write(frame({"ready": True}))
+    caged = cage.enter(int(sys.argv[1]), filtered="unfiltered" not in sys.argv[2:])
+    answers.write(frame({"unfiltered": caged.unfiltered}))
     answers.flush()
     while prefix := requests.read(4):
         header = read_header(_exactly(requests, header_length(prefix)))
         (data,) = (_exactly(requests, length) for length in header["blobs"])
-        cage.allow_cpu(header["seconds"])
-        answers.write(_answer(data, header))
+        answers.write(_answer(data, header, caged))
         answers.flush()
 
 
@@ -39,22 +38,22 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
     return data
 
 
-def _answer(data: bytes, header: dict[str, Any]) -> bytes:
-    room = cage.room()
+def _answer(data: bytes, header: dict[str, Any], caged: cage.Cage) -> bytes:
+    room, asked = caged.room(), {"id": header["id"]}
     try:
         bounds = Bounds(**header["bounds"])
         derived = derive(data, str(header["content_type"]), bounds)
     except NotSound as error:
         # Most decoders do not say that it was memory that they lacked, and an image must not be rejected for that.
         if room < max(error.pixels, header["pixels"]) * BYTES_OF_A_PIXEL:
-            return frame({"verdict": "out_of_memory"})
-        return frame({"verdict": "not_sound", "code": error.code, "detail": error.detail})
+            return frame(asked | {"verdict": "out_of_memory"})
+        return frame(asked | {"verdict": "not_sound", "code": error.code, "detail": error.detail})
     except MemoryError:
-        return frame({"verdict": "out_of_memory"})
+        return frame(asked | {"verdict": "out_of_memory"})
     sizes = {name: [width, height] for name, (width, height, _) in derived.variants.items()}
     facts = {"width": derived.width, "height": derived.height, "frames": derived.frames}
     return frame(
-        {"verdict": "sound", "placeholder": derived.placeholder, "variants": sizes, **facts},
+        asked | facts | {"verdict": "sound", "placeholder": derived.placeholder, "variants": sizes},
         *(content for _, _, content in derived.variants.values()),
     )
 

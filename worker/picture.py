@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import thash
-from PIL import Image, ImageCms, ImageSequence
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageSequence,
+    MpoImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 FORMATS = {
     "image/jpeg": ("JPEG",),  # its plugin hands what turns out to be an MPO on
@@ -34,8 +42,20 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 WEBP_QUALITY, WEBP_METHOD = 80, 4
+MOST_SCANS = 500
+"""Scans of a JPEG; each may be a few bytes long and still pass over all of its pixels. Programs write about ten, and
+libjpeg-turbo advises to stop at so many: https://libjpeg-turbo.org/pmwiki/uploads/About/TwoIssueswiththeJPEGStandard.pdf"""
+SCAN = b"\xff\xda"
 
+warnings.simplefilter("ignore")  # what plugins remark about metadata
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+# In its cage the process can load nothing any more. It has these plugins, of which the one of TIFF reads EXIF, and
+# the five of `preinit`.
+LOADED = (AvifImagePlugin, MpoImagePlugin, TiffImagePlugin, WebPImagePlugin)
+Image.preinit()
+# There is a process for each core, and a cage lets none start threads.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class NotSound(Exception):
@@ -76,6 +96,9 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
 
     :raises NotSound: it does not decode completely, or is beyond the bounds after all.
     """
+    # Two bytes that a scan begins with: chance puts them into as much metadata as fits some hundred times at most.
+    if content_type == "image/jpeg" and (scans := data.count(SCAN)) > MOST_SCANS:
+        raise NotSound("corrupt_image", f"The JPEG has {scans} scans.")
     Image.MAX_IMAGE_PIXELS = bounds.max_pixels
     size = [0, 0]
     with _judged(size), Image.open(io.BytesIO(data), formats=FORMATS[content_type]) as image:
@@ -109,7 +132,8 @@ def _judged(size: list[int]) -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotSound("too_many_pixels", str(error)) from None
-    except (MemoryError, NotSound):
+    except (MemoryError, NotSound, ImportError, PermissionError):
+        # The last two: something was not loaded, or the cage is too narrow. No image is rejected for that.
         raise
     except Exception as error:
         # Pillow's plugins raise nearly anything on bytes that are not what their header says.

@@ -11,7 +11,8 @@ from service.images import Reason, Receipt, Record, Status, Variant
 from service.storage import Storage
 from service.storage.catalog import Deleted
 from service.storage.objects import ORIGINAL, VARIANT_TYPE
-from worker.decoder import DecoderDied, Decoders, DecoderUnavailable, NotSound, Sound
+from worker.decoder import DecoderDied, Decoders, DecoderUnavailable
+from worker.verdict import NotSound, Sound
 
 log = logging.getLogger(__name__)
 

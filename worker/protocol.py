@@ -29,12 +29,18 @@ def header_length(prefix: bytes) -> int:
     return int(length)
 
 
-def read_header(text: bytes) -> dict[str, Any]:
-    """The header, its `blobs` checked.
+def read_header(text: bytes, most: int = BLOB_BYTES) -> dict[str, Any]:
+    """The header, its `blobs` checked: together they have no more than `most` bytes.
 
     :raises ValueError: not a header.
     """
-    header = json.loads(text)
-    if not isinstance(header, dict) or sum(header["blobs"]) > BLOB_BYTES:
+    try:
+        header = json.loads(text)
+    except RecursionError:
+        raise ValueError("not a header") from None
+    blobs = header.get("blobs") if isinstance(header, dict) else None
+    if not isinstance(blobs, list) or not all(type(length) is int and length >= 0 for length in blobs):
         raise ValueError("not a header")
-    return header
+    if sum(blobs) > most:
+        raise ValueError(f"blobs of {sum(blobs)} bytes")
+    return dict(header)

@@ -20,7 +20,8 @@ from tests.backstage import cpu_ticks, decoder_pids, ended, kill, until
 from tests.bad_pictures import ONLY_DECODING_TELLS, png_claiming, vp8_claiming
 from tests.conftest import settings_at
 from tests.pictures import RED, encoded, gif_of, jpeg_progressive
-from worker.decoder import DecoderDied, Decoders, NotSound, Sound, open_decoders
+from worker.decoder import DecoderDied, Decoders, open_decoders
+from worker.verdict import NotSound, Sound
 
 SIDE = 5000
 """Pixels a side of a picture that takes some 100 MB to decode."""
@@ -145,7 +146,7 @@ import sys, time
 sys.path[:0] = {path!r}
 from worker.protocol import frame
 out = sys.stdout.buffer
-out.write(frame({{"ready": True}})); out.flush()
+out.write(frame({{"unfiltered": ""}})); out.flush()
 sys.stdin.buffer.read(100)
 {misdeed}
 time.sleep(600)
@@ -227,12 +228,17 @@ async def test_a_process_knows_nothing_and_may_do_nothing(two: Decoders, setting
         environment = (proc / "environ").read_bytes().split(b"\0")
         assert {entry.partition(b"=")[0] for entry in environment if entry} == {b"PYTHONPATH", b"PILLOW_BLOCKS_MAX"}
         opened = {file.name: str(file.readlink()) for file in (proc / "fd").iterdir()}
+        assert opened.pop("3") == f"/proc/{pid}/statm"
         assert set(opened) == {"0", "1", "2"}
+        assert all(target.startswith("pipe:") for target in opened.values()), opened
         limits = {line[:25].strip(): line[26:46].strip() for line in (proc / "limits").read_text().splitlines()}
-        assert (limits["Max file size"], limits["Max core file size"]) == ("0", "0")
+        for name in ("Max file size", "Max core file size", "Max open files", "Max processes"):
+            assert limits[name] == "0"
         assert int(limits["Max address space"]) == settings.decoder_memory
         assert int(limits["Max cpu time"]) <= settings.decode_seconds + 2
-        assert "NoNewPrivs:\t1" in (proc / "status").read_text()
+        status = (proc / "status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status
 
 
 async def test_images_that_come_one_by_one_share_a_process(settings: Settings) -> None:

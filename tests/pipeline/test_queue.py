@@ -15,7 +15,8 @@ from service.storage.objects import VARIANTS
 from tests.backstage import Backstage, drain, final, whole, working
 from tests.driver import Client
 from tests.pictures import jpeg, jpeg_progressive
-from worker.decoder import DecoderDied, Decoders, NotSound, Sound
+from worker.decoder import DecoderDied, Decoders
+from worker.verdict import NotSound, Sound
 
 SLOW_SECONDS = 3.4
 SHORT_VISIBILITY_SECONDS = 2

@@ -15,7 +15,8 @@ from tests.backstage import Backstage, cloud_images, decoder_pids, drain, ended,
 from tests.driver import Client
 from tests.pictures import jpeg, jpeg_progressive
 from worker.consumer import Consumer
-from worker.decoder import Decoders, NotSound, Sound
+from worker.decoder import Decoders
+from worker.verdict import NotSound, Sound
 
 UPLOADS = 12
 SLACK_SECONDS = 4.0
