@@ -35,7 +35,7 @@ def arrivals(text: str) -> list[Arrival] | None:
         keys = [
             unquote_plus(one["s3"]["object"]["key"]) for one in records if one["eventName"].startswith("ObjectCreated:")
         ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if not records:
         return None
