@@ -12,6 +12,7 @@ from service.http.content import get_content
 from service.http.direct_uploads import post_upload
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
+from service.http.openapi import get_openapi
 from service.http.operations import healthz, readyz
 from service.http.problems import problems
 from service.http.uploads import post_image
@@ -42,6 +43,7 @@ def make_app(settings: Settings) -> web.Application:
             web.post("/v1/uploads", post_upload, **later),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
+            web.get("/openapi.json", get_openapi),
         ]
     )
     app.cleanup_ctx.append(_storage)
