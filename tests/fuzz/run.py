@@ -1,5 +1,7 @@
 """Fuzzes the targets for so many seconds each and reports; `make fuzz` runs it in the fuzzer's own environment.
 
+Paths are relative to the project, whose own may have spaces in it, which libFuzzer does not quote.
+
 What the fuzzer finds worth keeping lies in `build/fuzz/corpus`, and what breaks a promise in `build/fuzz/broken`: add
 that to `tests/fuzz/corpus/TARGET` with the mend. `--keep` makes `tests/fuzz/corpus` anew: of all inputs the fewest and
 smallest that reach as much.
@@ -17,7 +19,7 @@ from pathlib import Path
 
 from tests.fuzz.targets import TARGETS
 
-HERE = Path(__file__).parent
+HERE = Path("tests/fuzz")
 KEPT, DICTIONARIES = HERE / "corpus", HERE / "dictionaries"
 BUILD = Path("build/fuzz")
 LIMITS = ("-timeout=10", "-rss_limit_mb=1500", "-max_len=3000")
