@@ -12,13 +12,15 @@ PYTHON_VERSION ?= 3.13
 LOCUST_READY := .locust/.ready
 TOOLS := .tools/bin
 TOOLS_READY := .tools/.ready
+FUZZ := .fuzz/bin
+FUZZ_READY := .fuzz/.ready
 URL ?= http://127.0.0.1:8080
 USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 IMAGES ?= 10000
 
-.PHONY: help setup run test soak load bench crowd check audit lock format package clean
+.PHONY: help setup run test soak load bench crowd check audit lock format package fuzz contract openapi clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -35,6 +37,10 @@ help:
 	@echo "             cpu bytes refusals memory worker ready list processes; OUT=… for another folder. Leave the machine alone"
 	@echo "make crowd   shows what thousands of idle, slow and pipelining clients cost; needs a hard limit of 20,000 open files;"
 	@echo "             CROWD_IDLE=6000 CROWD_HEADERS=2000 CROWD_BODIES=500 CROWD_PIPELINED=10000 for other numbers"
+	@echo "make fuzz    makes up inputs for SECONDS=60 a target (ONLY=png,form for some) and adds to them what reaches further;"
+	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
+	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
+	@echo "make openapi converts openapi.yaml into what the service hands out"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -114,6 +120,21 @@ $(CHARTS_READY): tests/load/charts.txt
 	$(CHARTS) -m pip install --quiet --disable-pip-version-check -r tests/load/charts.txt
 	@touch $@
 
+# An environment of its own for Schemathesis and atheris, which is there for few versions of Python; see PYTHON.
+$(FUZZ_READY): tests/fuzz/requirements.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .fuzz
+	$(FUZZ)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r tests/fuzz/requirements.txt -e .
+	@touch $@
+
+fuzz: $(FUZZ_READY)
+	$(FUZZ)/python -m tests.fuzz.run --seconds '$(SECONDS)' --only '$(ONLY)' $(if $(KEEP),--keep)
+
+contract: setup $(FUZZ_READY)
+	$(BIN)/python -m tests.contract.run --schemathesis $(FUZZ)/schemathesis --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)')
+
+openapi: $(READY)
+	$(BIN)/python -m deploy.openapi
+
 clean:
-	rm -rf .venv .ministack .locust .charts .tools build tests/load/peers/node_modules *.egg-info \
+	rm -rf .venv .ministack .locust .charts .tools .fuzz .schemathesis build tests/load/peers/node_modules *.egg-info \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

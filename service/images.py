@@ -20,6 +20,8 @@ MESSAGE_CHARACTERS = 8192
 USER_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._@+=:|-]{0,127}")
 SHA256 = re.compile(r"([0-9a-f]{64})?")
 EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
+"""The 48 bits of a UUIDv7 reach 900 years beyond the last time that can be shown."""
 
 EXTENSIONS = {
     "image/jpeg": "jpg",
@@ -166,13 +168,14 @@ def new_image_id() -> str:
 
 
 def is_image_id(text: Any) -> bool:
-    """Whether `text` is a UUIDv7 in its canonical form, as all image ids are."""
+    """Whether `text` is a UUIDv7 in its canonical form, and of a time before the year 10000, as all image ids are."""
     if not isinstance(text, str) or len(text) != 36:
         return False
     try:
-        return uuid.UUID(text).version == 7 and str(uuid.UUID(text)) == text
+        value = uuid.UUID(text)
     except ValueError:
         return False
+    return value.version == 7 and str(value) == text and value.int >> 80 <= LAST_MILLISECOND
 
 
 def created_at(image_id: str) -> datetime:
@@ -182,7 +185,7 @@ def created_at(image_id: str) -> datetime:
 
 def first_id_at(moment: datetime) -> str:
     """The lowest id that an image created then or later can have; finer times than milliseconds count up."""
-    milliseconds = max(0, min(-((EPOCH - moment) // MILLISECOND), (1 << 48) - 1))
+    milliseconds = max(0, min(-((EPOCH - moment) // MILLISECOND), LAST_MILLISECOND))
     return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0x2 << 62))
 
 

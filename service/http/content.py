@@ -53,7 +53,7 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
         "Cache-Control": f"private, max-age={YEAR_SECONDS}, immutable",
         "Accept-Ranges": "bytes",
     }
-    if _matches(",".join(request.headers.getall("If-None-Match", [])), tag):
+    if matches(",".join(request.headers.getall("If-None-Match", [])), tag):
         return web.Response(status=304, headers=headers)
 
     # RFC 9110, section 14.2: ranges are of GET only.
@@ -92,7 +92,7 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
     return response
 
 
-def _matches(header: str, tag: str) -> bool:
+def matches(header: str, tag: str) -> bool:
     """Weak comparison, as RFC 9110, section 13.1.2 wants for `If-None-Match`."""
     return header.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in header.split(","))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.images import created_at, first_id_at, is_image_id, new_image_id, rfc3339
 
 ID = "0199a1f0-1234-7abc-8def-0123456789ab"
+LAST_ID = "e677d21f-dbff-7fff-bfff-ffffffffffff"
 
 
 def test_an_id_is_a_uuid_of_version_7_and_variant_1() -> None:
@@ -78,6 +79,8 @@ def test_moments_that_no_id_can_carry(moment: datetime) -> None:
         *(ID + "\n", ID[:-1] + "\n", ID.replace("-7", "-4"), ID.replace("-7", "-8"), ID.replace("-8", "-0")),
         *(ID.replace("-8", "-c"), ID.replace("0199a1f0-1234-", "0199a1f01-234-"), ID.replace("1", "١"), "g" + ID[1:]),
         *("../" + ID[3:], ID.replace("0", "_", 1), "-" * 36, "0" * 36, "\0" * 36, "\ud800" * 36),
+        # Of a time that cannot be shown.
+        *("e677d21f-dc00-7000-8000-000000000000", "f" * 8 + ID[8:]),
         *(None, 7, b"", ID.encode(), uuid.UUID(ID), [ID]),
     ],
     ids=repr,
@@ -88,6 +91,8 @@ def test_what_is_no_image_id(text: object) -> None:
 
 def test_what_is_an_image_id() -> None:
     assert is_image_id(ID)
+    assert is_image_id(LAST_ID)
+    assert rfc3339(created_at(LAST_ID)) == "9999-12-31T23:59:59.999Z"
     assert all(is_image_id(new_image_id()) for _ in range(1000))
 
 

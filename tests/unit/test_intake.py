@@ -1,25 +1,20 @@
 """The verdict on bytes depends on the bytes alone, not on how they arrive."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import Refused
-from service.intake.form import Form
 from service.intake.labels import Labels
-from service.intake.receive import Facts, Inspection
-from service.intake.spool import Spool
-from service.intake.structure import Limits
-from service.settings import Settings
+from service.intake.receive import Facts
+from tests import intake
 from tests.bad_pictures import BAD, Bad
 from tests.forms import BAD_FORMS, BOUNDARY, PNG, BadForm, file_part, form, word_part
-from tests.pictures import MOST_BYTES, SOUND, Picture, png_chunk
+from tests.intake import FormVerdict, pieces, verdict
+from tests.pictures import SOUND, Picture, png_chunk
 from tests.verdicts import AT_ONCE, LATER
 
-DEFAULTS = Settings()
-LIMITS = Limits(DEFAULTS.max_pixels, DEFAULTS.max_side, DEFAULTS.max_frames)
 SIZES = (1, 7, 64, 4096)
 MANY = 1_000_000  # bytes, of which pieces of a few would take long
 EVERY: list[Picture | Bad] = [*SOUND, *BAD.values()]
@@ -29,41 +24,9 @@ SPLITS = st.lists(st.one_of(st.integers(1, 40), st.integers(1, 3000)), min_size=
 unhurried = settings(deadline=None)
 
 
-def pieces(data: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
-    """`data` in pieces of these sizes, and of the last of them to the end."""
-    at, size, ahead = 0, 1, iter(sizes)
-    while at < len(data):
-        size = next(ahead, size)
-        yield data[at : at + size]
-        at += size
-
-
-def verdict(chunks: Iterable[bytes], declared: str | None) -> Facts | str:
-    """The facts, or the code of the refusal."""
-    inspection = Inspection(declared, LIMITS)
-    try:
-        for chunk in chunks:
-            inspection.feed(chunk)
-        return inspection.finish()
-    except Refused as refused:
-        return refused.code
-
-
-async def form_verdict(chunks: Iterable[bytes]) -> tuple[Facts, Labels, bytes] | str:
-    """Facts, words and bytes of the file, or the code of the refusal."""
-
-    async def body() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    async with Spool(4 * MOST_BYTES).open() as spooled:
-        reading = Form(body(), BOUNDARY)
-        try:
-            facts = await reading.receive(LIMITS, spooled)
-            async with spooled.content() as content:
-                return facts, reading.labels(), b"".join(content)
-        except Refused as refused:
-            return refused.code
+async def form_verdict(chunks: Iterable[bytes]) -> FormVerdict:
+    """Of a form with the boundary of all forms here."""
+    return await intake.form_verdict(chunks, BOUNDARY)
 
 
 # Pictures

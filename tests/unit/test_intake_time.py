@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.forms import BOUNDARY, file_part, form, word_part
+from tests.intake import pieces, verdict
 from tests.pictures import MOST_BYTES, TINY, gif_of, png_chunk, png_file
-from tests.unit.test_intake import form_verdict, pieces, verdict
+from tests.unit.test_intake import form_verdict
 
 SECONDS = 1.0
 """Of the processor: many times what a photograph of that size takes, and little enough to be no attack."""
