@@ -29,8 +29,12 @@ from tests.wire import bare_head, exchange, problem
 DOCUMENT: dict[str, Any] = yaml.safe_load(SOURCE.read_text("utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 METHODS = ("get", "post", "patch", "delete", "put")
-FRAMING = {"Content-Type", "Content-Encoding", "Transfer-Encoding", "Expect", "X-Forwarded-Prefix"}
-"""Headers of any request, which an OpenAPI document does not list as parameters, and one of the gateway's."""
+FRAMING = {
+    *("Content-Type", "Content-Encoding", "Content-Length", "Transfer-Encoding", "Expect", "Host"),
+    *("X-Forwarded-Prefix", "X-Request-Id"),
+    *("Origin", "Sec-Fetch-Site", "Access-Control-Request-Method"),
+}
+"""Headers of any request, which an OpenAPI document does not list as parameters: of HTTP, of gateways, of browsers."""
 HEADER = re.compile(
     r"""headers\.(?:get|getall)\(\s*"([A-Za-z-]+)\"|"([A-Z][A-Za-z-]+)" (?:not )?in (?:request\.)?headers"""
 )

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 RAISED = re.compile(
     r"""(?:Refused|InvalidRequest|Unauthenticated|Forbidden|NotFound|Conflict|PreconditionFailed|TooManyRequests|Unavailable|NotSound|Reason"""
-    r"""|problem)\(\s*(?:code=|\d+,\s*)?"([a-z_]+)\""""
+    r"""|problem|_refused)\(\s*(?:code=|\d+,\s*)?"([a-z_]+)\""""
 )
 
 
