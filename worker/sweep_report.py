@@ -23,6 +23,7 @@ class Kind(StrEnum):
     RECORD_WITHOUT_ORIGINAL = "record_without_original"
     RECORD_WITHOUT_VARIANTS = "record_without_variants"
     ORIGINAL_IS_BACK = "original_is_back"
+    RESERVED_FOR_NOTHING = "reserved_for_nothing"
     UNKNOWN_KEY = "unknown_key"
     NOT_REPAIRED = "not_repaired"
 
@@ -39,6 +40,7 @@ REPAIRS = {
     Kind.RECORD_WITHOUT_ORIGINAL: "message sent again, or record says failed",
     Kind.RECORD_WITHOUT_VARIANTS: "original staged once more",
     Kind.ORIGINAL_IS_BACK: "original staged once more",
+    Kind.RESERVED_FOR_NOTHING: "counted no more",
     Kind.UNKNOWN_KEY: "not ours to remove",
     Kind.NOT_REPAIRED: "see the log",
 }

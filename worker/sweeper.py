@@ -15,6 +15,7 @@ from service.storage import Storage, open_storage
 from service.storage.listing import Page
 from worker.sweep import Sweep
 from worker.sweep_report import Report
+from worker.sweep_reserved import Reserved
 from worker.sweep_stored import Stored
 from worker.sweep_waiting import Waiting
 
@@ -78,9 +79,10 @@ class Sweeper:
         return page.last
 
     async def _records(self, after: Mapping[str, str] | None) -> Mapping[str, str] | None:
-        entries, last = await self._storage.survey.page(after)
-        await self._stored.records(entries)
-        return last
+        page = await self._storage.survey.page(after)
+        await self._stored.records(page.entries)
+        await Reserved(self._sweep).release(page.reservations)
+        return page.last
 
 
 def _whole_images(page: Page) -> Page:

@@ -11,6 +11,7 @@ from service.errors import Unavailable
 from service.images import USER_ID, Status, is_image_id
 from service.storage.aws import calling
 from service.storage.items import Item
+from service.storage.transitions import user_of
 
 KEYS = 100
 """Most items of one BatchGetItem."""
@@ -31,6 +32,23 @@ class Entry:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What is counted in a user's usage for an upload that has no record yet, and since when (Unix time)."""
+
+    image: Image
+    reserved_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TablePage:
+    """Some of what is in the table, and the position behind it; None after the last."""
+
+    entries: list[Entry]
+    reservations: list[Reservation]
+    last: dict[str, str] | None
+
+
 class Survey:
     """Looks over the table. All methods raise `Unavailable` when DynamoDB does not answer as it should."""
 
@@ -48,11 +66,11 @@ class Survey:
                 known[_image(item)] = item["status"]["S"]
         return known
 
-    async def page(self, position: Mapping[str, str] | None) -> tuple[list[Entry], dict[str, str] | None]:
-        """Some records behind `position`, those of a user in the order of their ids, and the position behind them."""
+    async def page(self, position: Mapping[str, str] | None) -> TablePage:
+        """What is behind `position`; the records of a user in the order of their ids."""
         query: dict[str, Any] = {
             "TableName": self._table,
-            "ProjectionExpression": "user_id, image_id, #status, variants, reason",
+            "ProjectionExpression": "user_id, image_id, #status, variants, reason, reserved_at",
             "ExpressionAttributeNames": NAMES,
             **self._most,
         }
@@ -62,8 +80,11 @@ class Survey:
             answer = await self._client.scan(**query)
         last = answer.get("LastEvaluatedKey")
         # The table holds other things than records, too: claims of idempotency keys, for one.
-        entries = [_entry(item) for item in answer["Items"] if _is_record(item)]
-        return entries, {name: value["S"] for name, value in last.items()} if last else None
+        return TablePage(
+            [_entry(item) for item in answer["Items"] if _is_record(item)],
+            [_reservation(item) for item in answer["Items"] if "reserved_at" in item],
+            {name: value["S"] for name, value in last.items()} if last else None,
+        )
 
     async def _items(self, images: list[Image]) -> list[Item]:
         keys = [{"user_id": {"S": user_id}, "image_id": {"S": image_id}} for user_id, image_id in images]
@@ -104,3 +125,8 @@ def _entry(item: Item) -> Entry:
         variants=frozenset(item.get("variants", {}).get("M", {})),
         reason=item.get("reason", {}).get("M", {}).get("code", {}).get("S"),
     )
+
+
+def _reservation(item: Item) -> Reservation:
+    partition, image_id = _image(item)
+    return Reservation((user_of(partition), image_id), float(item["reserved_at"]["N"]))

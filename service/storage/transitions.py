@@ -60,6 +60,11 @@ def usage_of(user_id: str) -> str:
     return f"usage#{user_id}"
 
 
+def user_of(partition: str) -> str:
+    """Whose usage a partition keeps."""
+    return partition.partition("#")[2]
+
+
 def transition(table: Table, item: Item, held: Held, after: Used) -> list[Action]:
     """Write `item`, a record or tombstone that counts for `after`, in the place of what is `held`, if it really is."""
     user_id, image_id = item["user_id"]["S"], item["image_id"]["S"]

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from service.errors import TooManyRequests
@@ -135,14 +134,6 @@ class Usage:
         """The bytes reserved for an image; None when nothing is."""
         item = await self._table.get(usage_of(user_id), image_id)
         return int(item["size"]["N"]) if item else None
-
-    async def stale_reservations(self, user_id: str, before: datetime) -> list[str]:
-        """The images for which something was reserved before that moment, and that have no record yet, oldest first.
-
-        Those with neither a staged object nor a direct upload either will have none: `release` them.
-        """
-        moment = int(before.timestamp())
-        return list(await self._sizes(usage_of(user_id), "#reserved_at < :moment", moment=moment))
 
     async def recount(self, user_id: str) -> Used:
         """Make the total what it must be, also while writes go on; returns it.

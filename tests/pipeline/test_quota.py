@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ from tests.stage import LIMITS
 from worker.admission import admit
 from worker.decoder import Decoders
 from worker.processing import fail
+from worker.sweep_report import Kind
+from worker.sweeper import sweep_once
 
 PNG = TINY["image/png"].data
 SIZE = len(PNG)
@@ -228,15 +229,18 @@ async def test_deliveries_that_come_again(
 async def test_a_service_that_dies_between_reserving_and_staging(
     client: Client, settings: Settings, books: Books
 ) -> None:
-    """Its reservation is found and released; an upload that had been staged after all counts when it is processed."""
+    """A sweep finds its reservation and releases it, unless bytes wait that it is for."""
     async with limited(settings, client.user, images=9) as (user, storage, _):
         receipt = Receipt(user_id=user.user, image_id=(await form_for(user))["image_id"], content_type="", size=5)
         await storage.usage.reserve(receipt, new=True)
         assert await usage(user) == (1, 5)
-        soon = datetime.now(UTC) + timedelta(seconds=2)
-        (stale,) = await storage.usage.stale_reservations(user.user, soon)
-        await storage.usage.release(user.user, stale)
-        assert await books.exact(user.user) == (0, 0)
+        waiting = await user.upload(PNG, "image/png")
+        assert waiting.status == 202
+        for seconds, dry_run, repaired in ((60, False, 0), (0, True, 0), (0, False, 1)):
+            assert await usage(user) == (2, 5 + SIZE)
+            report = await sweep_once(storage, seconds, dry_run=dry_run)
+            assert report.repaired[Kind.RESERVED_FOR_NOTHING] == repaired
+        assert await books.exact(user.user) == await usage(user) == (1, SIZE)
 
 
 async def test_a_quota_for_users_who_have_images(

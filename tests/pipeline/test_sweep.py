@@ -257,7 +257,7 @@ async def test_the_report(yard: Yard) -> None:
     await yard.put("images/notes.txt")
     report = await yard.sweep(dry_run=True)
     assert json.loads(json.dumps(report.as_json())) == {
-        "looked_at": {"staged": 1, "direct": 0, "images": 1, "records": 1},
+        "looked_at": {"staged": 1, "direct": 0, "images": 1, "records": 1, "reservations": 0},
         "found": {"staged_without_record": 1, "unknown_key": 1},
         "repaired": {},
         "waiting": 0,

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -229,20 +228,16 @@ async def test_recount_of_what_is_right(kept: Storage, books: Books) -> None:
     await books.exact(user)
 
 
-async def test_stale_reservations(with_quota: Storage, storage: Storage, books: Books) -> None:
-    """What was reserved before a moment and has no record is listed, from any process, and can be released once."""
+async def test_a_reservation_is_released_once(with_quota: Storage, storage: Storage, books: Books) -> None:
+    """By any process, also without a quota."""
     user = now_id()
     lost, done = (Image(with_quota, user, now_id()) for _ in range(2))
     await lost.reserve()
     await done.reserve()
     await done.ready()
-    moment = datetime.now(UTC)
-    assert await storage.usage.stale_reservations(user, moment - timedelta(hours=1)) == []
-    assert await storage.usage.stale_reservations(user, moment + timedelta(seconds=2)) == [lost.image_id]
     for _ in range(2):
         await replace(lost, storage=storage).release()
         assert await books.exact(user) == (1, SIZE)
-    assert await storage.usage.stale_reservations(user, moment + timedelta(seconds=2)) == []
 
 
 History = list[tuple[int, str, bool, int]]
