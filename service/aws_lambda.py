@@ -105,7 +105,7 @@ async def _open() -> AsyncIterator[Service]:
         os.environ | {"DIRECT_UPLOAD_FROM": os.environ.get("DIRECT_UPLOAD_FROM") or GATEWAY_BYTES}
     )
     logs.set_up(settings)
-    with own_folder("cloud-images-socket-") as folder:
+    with own_folder("cloud-images-fn-") as folder:
         path = str(folder / "socket")
 
         async def listen(connection: Callable[[], Connection]) -> list[asyncio.Server]:

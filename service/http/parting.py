@@ -139,6 +139,9 @@ class Parting(web.RequestHandler):
         if self.idle or self._task_handler is None:
             return None
         self._ended = True
+        if not self._request_in_progress and not self._messages:
+            # Its refusal is out, and the rest of its body was still being read.
+            self.close()
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:

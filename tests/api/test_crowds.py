@@ -21,11 +21,11 @@ from tests.wire import Wire, bare_head, problem
 MOST = 40
 IDLE, HEADERS, BODIES, PIPELINED = (
     int(os.environ.get(f"CROWD_{name}", few))
-    for name, few in (("IDLE", 1200), ("HEADERS", 400), ("BODIES", 150), ("PIPELINED", 3000))
+    for name, few in (("IDLE", 800), ("HEADERS", 250), ("BODIES", 100), ("PIPELINED", 2000))
 )
 """`make crowd` brings more."""
 SLOW_HEADERS = b"POST /v1/images HTTP/1.1\r\nHost: images.test\r\nX-Slow: "
-GOOD_SECONDS = 10.0
+GOOD_SECONDS = 20.0
 """For a request in a crowd, on a machine that has more to do."""
 
 
@@ -102,9 +102,10 @@ async def test_thousands(settings: Settings, tmp_path: Path) -> None:
     room = str(IDLE + HEADERS + BODIES + 50)
     photo, whole = jpeg().data, upload()
     longest = 0.0
-    async with supervised(
-        settings, tmp_path, processes=1, MAX_CONNECTIONS=room, SPOOL_MEMORY_BYTES="2000000"
-    ) as service:
+    # Nobody is to be cut off for being slow, however slow the machine is.
+    patience = dict.fromkeys(("KEEP_ALIVE_SECONDS", "HEADER_SECONDS", "BODY_IDLE_SECONDS"), "600")
+    limits = {"MAX_CONNECTIONS": room, "SPOOL_MEMORY_BYTES": "2000000", **patience}
+    async with supervised(settings, tmp_path, processes=1, **limits) as service:
         pid, loop = service.process.pid, asyncio.get_running_loop()
 
         async def good() -> None:
@@ -123,33 +124,41 @@ async def test_thousands(settings: Settings, tmp_path: Path) -> None:
         async def all_there() -> bool:
             return held(service.port) >= IDLE + HEADERS + BODIES
 
-        async with (
-            crowd(service.url, IDLE),
-            crowd(service.url, HEADERS, SLOW_HEADERS) as headers,
-            crowd(service.url, BODIES, whole[: len(whole) // 2]) as bodies,
-        ):
-            await until(all_there)
-            for turn in range(10):
-                for one in headers[turn::10]:
-                    await loop.sock_sendall(one, b"x")
-                for one in bodies[turn::10]:
-                    await loop.sock_sendall(one, photo[:100])
-                await good()
-            grown = resident(pid) - memory
-            for one in bodies[::2]:
-                reset(one)
-        assert longest < GOOD_SECONDS
-        assert grown < 40_000 * (IDLE + HEADERS + BODIES) + 30_000_000
+        async def come_and_go() -> int:
+            """How much memory they took."""
+            async with (
+                crowd(service.url, IDLE),
+                crowd(service.url, HEADERS, SLOW_HEADERS) as headers,
+                crowd(service.url, BODIES, whole[: len(whole) // 2]) as bodies,
+            ):
+                await until(all_there)
+                for turn in range(10):
+                    for one in headers[turn::10]:
+                        await loop.sock_sendall(one, b"x")
+                    for one in bodies[turn::10]:
+                        await loop.sock_sendall(one, photo[:100])
+                    await good()
+                grown = resident(pid) - memory
+                for one in bodies[::2]:
+                    reset(one)
+            await until(back)
+            return grown
 
         async def back() -> bool:
-            return open_files(pid) <= files + 5
+            return held(service.port) == 0 and open_files(pid) <= files + 20
 
-        await until(back)
+        grown = await come_and_go()
+        kept = resident(pid) - memory
+        again = await come_and_go()
         await good()
+        assert longest < GOOD_SECONDS
+        assert grown < 40_000 * (IDLE + HEADERS + BODIES) + 30_000_000
+        assert again < 1.3 * grown + 10_000_000, "what Python keeps of those who left serves the next ones"
         assert (await service.metrics())["cloud_images_requests_under_way",] == 0
         print(
             f"{IDLE} idle, {HEADERS} slow headers, {BODIES} slow bodies: {grown / 1e6:.1f} MB more memory, "
-            f"{(resident(pid) - memory) / 1e6:.1f} MB when they had gone; the longest upload and read {longest:.2f} s"
+            f"{kept / 1e6:.1f} MB when they had gone, {again / 1e6:.1f} MB with as many again; "
+            f"the longest upload and read {longest:.2f} s"
         )
 
 
