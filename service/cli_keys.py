@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from service.http.auth.key_lines import KnownKey, digest_of, line_of, new_key
 from service.images import USER_ID
 
 app = typer.Typer(help="API keys, for AUTH_MODE=api-key.", no_args_is_help=True)
@@ -27,6 +26,9 @@ def create(
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="For how long it holds; else for ever.")] = None,
 ) -> None:
     """Make a key and print it, once; it is stored as a hash only. Example: cloud-images api-key create alice"""
+    # Not at the top: the other commands need not wait for all of the web.
+    from service.http.auth.key_lines import KnownKey, digest_of, line_of, new_key
+
     if not USER_ID.fullmatch(user):
         raise typer.BadParameter("1 to 128 letters, digits or ._@+=:|- of which only - and _ may come first")
     key = new_key()

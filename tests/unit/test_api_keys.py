@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -68,8 +69,25 @@ async def test_a_new_key_beside_the_old_one(keys: ApiKeys, file: Path) -> None:
     assert (await user(keys, ALICE), await user(keys, second)) == (None, "alice")
 
 
-async def test_every_change_counts_at_once(keys: ApiKeys, file: Path) -> None:
-    """Also one within the grain of the file's time, and of the same size."""
+async def test_the_whole_hash_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only the part by which candidates are found, which here finds all."""
+    monkeypatch.setattr("service.http.auth.api_key.BUCKET_BYTES", 0)
+    file.write_text(f"{line('alice', ALICE)}\n{line('bob', BOB)}")
+    keys = ApiKeys(Settings(auth_mode="api-key", api_keys_file=str(file)))
+    assert [await user(keys, key) for key in (ALICE, BOB, new_key())] == ["alice", "bob", None]
+
+
+async def test_every_change_counts_at_once(keys: ApiKeys, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of the same size within the grain of the file's time, which is a second on some file systems."""
+    stat = Path.stat
+
+    def coarse(path: Path, **more: bool) -> SimpleNamespace:
+        found = stat(path, **more)
+        seconds = int(found.st_ctime)
+        same = {name: getattr(found, name) for name in ("st_size", "st_ino", "st_dev", "st_mode")}
+        return SimpleNamespace(**same, st_ctime=float(seconds), st_ctime_ns=seconds * 10**9)
+
+    monkeypatch.setattr(Path, "stat", coarse)
     for _ in range(20):
         for known, unknown in ((ALICE, BOB), (BOB, ALICE)):
             file.write_text(line("alice", known))

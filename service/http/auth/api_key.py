@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 BUCKET_BYTES = 4
 """So much of a digest finds the few keys to compare with. How long that takes tells nothing: who could choose what a
 digest begins with would still not know the rest, nor the key behind it."""
-YOUNG_SECONDS = 1.0
-"""A file that changed so shortly before it was read may change again within the grain of its time."""
+YOUNG_SECONDS = 2.0
+"""A file that changed so shortly before it was read may change again within the grain of its time, 2 s at most."""
 
 
 class ApiKeys(Authenticator):
