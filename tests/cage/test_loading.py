@@ -15,12 +15,13 @@ from tests.backstage import decoder_pids
 from tests.bad_pictures import ONLY_DECODING_TELLS, Bad
 from tests.conftest import settings_at
 from tests.pictures import SOUND, Picture, jpeg_progressive
+from worker import picture
 from worker.decoder import Decoders, DecoderUnavailable, open_decoders
 from worker.verdict import Sound
 
 NO_AWS = "http://127.0.0.1:9"
 PICTURES: list[Picture | Bad] = [*SOUND, *ONLY_DECODING_TELLS.values()]
-EVERY = {picture.name: picture for picture in PICTURES}
+EVERY = {one.name: one for one in PICTURES}
 LOADING = """
 import base64, json, sys
 from contextlib import suppress
@@ -60,10 +61,10 @@ async def unfiltered() -> AsyncIterator[Decoders]:
 @pytest.mark.parametrize("name", EVERY)
 async def test_the_filter_changes_no_verdict(filtered: Decoders, unfiltered: Decoders, name: str) -> None:
     """Variants and placeholder are the same to the byte; of what is broken, so is the reason."""
-    picture = EVERY[name]
-    with_filter = await filtered.decode(picture.data, picture.content_type)
-    assert with_filter == await unfiltered.decode(picture.data, picture.content_type)
-    assert isinstance(with_filter, Sound) == (picture in SOUND)
+    one = EVERY[name]
+    with_filter = await filtered.decode(one.data, one.content_type)
+    assert with_filter == await unfiltered.decode(one.data, one.content_type)
+    assert isinstance(with_filter, Sound) == (one in SOUND)
 
 
 @pytest.fixture
@@ -92,3 +93,14 @@ async def test_who_requires_the_filter_decodes_nothing_without_it() -> None:
     async with open_decoders(replace(settings_at(NO_AWS), decoder_seccomp="required"), VARIANTS) as decoders:
         with pytest.raises(DecoderUnavailable, match="riscv64"):
             await decoders.decode(jpeg_progressive().data, "image/jpeg")
+
+
+def test_a_cage_that_is_too_narrow_rejects_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a decoder may not do is no fault of the picture: it ends the process, and the image comes again."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(picture, "_first_frame", refused)
+    with pytest.raises(PermissionError):
+        picture.derive(jpeg_progressive().data, "image/jpeg", picture.Bounds(10**6, 1, {"thumb": 16}))
