@@ -16,12 +16,15 @@ FILENAME = '"evil";.html'
 """Something that no header should repeat."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stored:
     """A ready image: its bytes, and what the service says of it."""
 
     data: bytes
     record: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<image {self.record['image_id']} of {len(self.data)} bytes>"
 
     @property
     def path(self) -> str:

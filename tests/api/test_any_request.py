@@ -22,7 +22,7 @@ any_request = settings(
 # What a field value may have in it (RFC 9110, section 5.5), with bytes that are no UTF-8; HTTP lets no others pass.
 FIELD = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60)
 TEXT = st.text(max_size=60) | st.binary(max_size=40)
-NUMBERS = st.integers() | st.sampled_from(["0", "-0", "1e3", "٣", "9" * 300])
+NUMBERS = st.integers() | st.sampled_from(["0", "-0", "1e3", "\xb3", "9" * 300])
 TAGS_OF_VERSIONS = st.sampled_from(['"1"', 'W/"1"', "*", '"', '""', ",", '"1', "'1'", '"1","2"'])
 HEADERS = {
     "Range": FIELD | st.builds("bytes={}-{}".format, NUMBERS, NUMBERS) | st.builds("bytes={}".format, FIELD),

@@ -70,16 +70,17 @@ def _fuzz(name: str, seconds: int) -> Run:
 
 
 def _keep(name: str) -> None:
-    kept, found, old = KEPT / name, BUILD / "corpus" / name, BUILD / "kept" / name
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(kept, old)
-    for path in kept.iterdir():
-        if not path.name.startswith(REGRESSION):
-            path.unlink()
+    kept, found, made = KEPT / name, BUILD / "corpus" / name, BUILD / "kept" / name
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
     found.mkdir(parents=True, exist_ok=True)
-    done = _harness(name, "-merge=1", f"-max_len={MOST_KEPT}", "-use_counters=0", str(kept), str(old), str(found))
+    for path in kept.glob(f"{REGRESSION}*"):
+        shutil.copy(path, made)
+    done = _harness(name, "-merge=1", f"-max_len={MOST_KEPT}", "-use_counters=0", str(made), str(kept), str(found))
     if done.returncode:
         sys.exit(f"{name}: the corpus could not be made\n{done.stderr[-2000:]}")
+    shutil.rmtree(kept)
+    shutil.copytree(made, kept)
 
 
 def _names(only: str) -> Iterator[str]:
