@@ -15,13 +15,14 @@ USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 
-.PHONY: help setup run test load bench check format package clean
+.PHONY: help setup run test load faults bench check format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
 	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
 	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
+	@echo "make faults  breaks each call to AWS in each way, then lets AWS fail at random for SECONDS=60; compares what is left"
 	@echo "make check   lint, types, the floors of the house, and the template"
 	@echo "make format  put the code into its standard form"
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
@@ -59,6 +60,10 @@ $(LOCUST_READY): tests/load/locust.txt
 load: $(LOCUST_READY)
 	@UPLOADS='$(UPLOADS)' .locust/bin/locust -f tests/load/locustfile.py --headless --only-summary --host '$(URL)' \
 		--users '$(USERS)' --spawn-rate '$(USERS)' --run-time '$(SECONDS)s'
+
+faults: setup
+	EVERY_FAULT=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults/test_each_call.py tests/faults/test_each_call_of_the_worker.py
+	$(BIN)/python -m tests.faults.mix '$(SECONDS)'
 
 check: setup
 	$(BIN)/python -m ruff check .

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -16,11 +17,11 @@ import obstore.exceptions
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from botocore.httpsession import get_cert_path
 from obstore.store import S3Store
 
-from service.errors import Unavailable
+from service.errors import SettingsError, Unavailable
 from service.settings import Settings
 from service.storage.answers import JsonSession
 
@@ -49,13 +50,20 @@ def _core() -> AioSession:
 
 @functools.cache
 def _session() -> Any:
-    """The process's one session: each reads the descriptions of all services anew, which takes 100 ms."""
-    return aioboto3.Session(botocore_session=_core())
+    """The process's one session: each reads the descriptions of all services anew, which takes 100 ms.
+
+    :raises SettingsError: `AWS_PROFILE` names a profile that there is not.
+    """
+    try:
+        return aioboto3.Session(botocore_session=_core())
+    except ProfileNotFound as error:
+        raise SettingsError(f"{error}; see AWS_PROFILE.") from None
 
 
 def certificates() -> ssl.SSLContext:
     """What tells a true AWS: the certificates that the user has named to botocore, or its own."""
-    named = _core().get_config_variable("ca_bundle") or True
+    # The second is botocore's own as well, but not one that it would tell of.
+    named = _core().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
     context = ssl.create_default_context(cafile=get_cert_path(named))
     # botocore is not that strict, and many a company's own authority would not pass (Python 3.13 and later).
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -38,10 +38,15 @@ class Exchange:
             self._body = await (self.request.read() if most is None else self.request.content.read(most))
         return self._body
 
+    def replace_body(self, body: bytes) -> None:
+        """Ask AWS for something else."""
+        self._body = body
+
     async def forward(self) -> web.Response:
         """AWS's answer."""
         headers = CIMultiDict(self.request.headers)
-        headers.popall("Host")
+        for name in ("Host", "Content-Length"):
+            headers.popall(name, None)
         for name in HOP_BY_HOP:
             headers.popall(name, None)
         url = self._target + self.request.raw_path

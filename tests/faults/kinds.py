@@ -169,6 +169,13 @@ CODES: dict[str, Fault] = {
 }
 """What a part may say, tried with one call of each kind of client."""
 
+
+async def stale(exchange: Exchange) -> web.StreamResponse:
+    """SQS says that all entries were taken, and has done nothing: so it treats receipt handles that are stale."""
+    entries = [{"Id": one} for one in exchange.entries() or ()]
+    return web.json_response({"Successful": entries}, content_type="application/x-amz-json-1.0")
+
+
 KINDS = MECHANISMS | CODES
 ENDLESS = {"hang", "late"}
 """Those that end only with the caller's own time limit."""

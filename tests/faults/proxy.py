@@ -105,6 +105,11 @@ class Proxy:
             request.transport.abort()
         return web.Response()
 
+    def release(self) -> None:
+        """Let all go that is kept waiting by no rule; later ones wait again."""
+        self._closing.set()
+        self._closing = asyncio.Event()
+
     def close(self) -> None:
         """Let all go that is kept waiting."""
         self._closing.set()

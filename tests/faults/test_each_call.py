@@ -220,7 +220,7 @@ async def test_what_was_promised_is_there_once_and_nothing_else(stage: Stage, de
     await drain(stage.settings, stage.storage, decoders)
     uploads = [outcome for outcome in OUTCOMES if outcome.row.story.route == ("POST", "/v1/images")]
     kept = await stage.backstage.keys()
-    lists = await asyncio.gather(*(ready_images(stage, outcome.prepared.user) for outcome in uploads))
+    lists = [await ready_images(stage, outcome.prepared.user) for outcome in uploads]
     wrong = []
     for outcome, listed in zip(uploads, lists, strict=True):
         named, user = f"{outcome.row}, {outcome.kind}", outcome.prepared.user

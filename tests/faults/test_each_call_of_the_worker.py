@@ -39,6 +39,9 @@ ENOUGH = 2
 DATA = jpeg_progressive().data
 
 
+NOT_TOLD = {("s3 GetObject direct", "truncated")}
+"""Of what a client posts straight to S3 only S3 knows the size: who believes a shorter one finds a broken image."""
+
 Row = TypeVar("Row")
 
 
@@ -160,29 +163,28 @@ async def calls(main_shop: Shop) -> dict[bool, set[str]]:
 @pytest.mark.parametrize("kind", MECHANISMS)
 async def test_each_call_about_one_upload(main_shop: Shop, calls: dict[bool, set[str]], kind: str) -> None:
     """A neighbour's image is made meanwhile; this one when the fault is over."""
-
-    rows = [(direct, call) for direct in calls for call in sorted(calls[direct] - (calls[False] if direct else set()))]
+    own = {False: calls[False], True: calls[True] - calls[False]}
+    rows = [(direct, call) for direct in own for call in sorted(own[direct]) if (call, kind) not in NOT_TOLD]
     rows = in_turn(rows, list(MECHANISMS).index(kind))
 
     async def row(direct: bool, call: str) -> str | None:
         user, neighbour = (main_shop.client.as_user(new_user()) for _ in range(2))
-        with main_shop.proxy.breaking(call, kind, user.user) as rule:
-            image_id = await upload(user, direct)
-
-            async def met() -> bool:
-                return rule.met >= ENOUGH
-
-            await until(met)
-            if (direct, call) == rows[0]:
-                await became_an_image(main_shop, neighbour, await upload(neighbour, direct))
+        met = 0
         try:
+            with main_shop.proxy.breaking(call, kind, user.user) as rule:
+                image_id = await upload(user, direct)
+                await until(met_by(rule))
+                if (direct, call) == rows[0]:
+                    await became_an_image(main_shop, neighbour, await upload(neighbour, direct))
+                met = rule.met
             await became_an_image(main_shop, user, image_id)
         except (AssertionError, TimeoutError) as error:
-            return f"{call}: {error!r}"
+            return f"{call} {'of a direct upload' * direct}, met {met}: {error!r}"
         return None
 
     wrong = await asyncio.gather(*(row(direct, call) for direct, call in rows))
-    assert [one for one in wrong if one] == []
+    if lines := [one for one in wrong if one]:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 AT_START = {"GetQueueUrl", "GetQueueAttributes"}
