@@ -28,9 +28,9 @@ from tests.faults.stories import Prepared, Story, new_user, prepare, with_other_
 from worker.decoder import Decoders
 
 CALL_SECONDS = 3.0
-"""Long enough for a call without faults on a busy machine."""
+"""The time limit of a call where a test waits for it."""
 SHORT_PAUSE_SECONDS = 0.05
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 AT_ONCE = 24
 CODES_OF = {
     *("s3 PutObject incoming", "s3 GetObject images", "s3 DeleteObjects", "sqs SendMessageBatch", "sqs GetQueueUrl"),
@@ -66,9 +66,8 @@ class Stage:
 
 @pytest.fixture(scope="module", autouse=True)
 def brisk() -> Iterator[None]:
-    """Time limits that a test can wait for."""
+    """Pauses that a test can wait for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aws, "CALL_SECONDS", CALL_SECONDS)
         patch.setattr(sqs, "LONGEST_PAUSE_SECONDS", SHORT_PAUSE_SECONDS)
         patch.setattr(ExponentialBackoff, "delay_amount", lambda *_: SHORT_PAUSE_SECONDS)
         yield
@@ -206,8 +205,10 @@ def nothing_wrong(wrong: Iterable[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_call_broken_in_one_way(stage: Stage, kind: str) -> None:
+async def test_each_call_broken_in_one_way(stage: Stage, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For all rows at once: 503 with `Retry-After`, or the right answer; then the same request again is answered."""
+    if kind in ENDLESS:  # only there, as on a busy machine a call may take a while
+        monkeypatch.setattr(aws, "CALL_SECONDS", CALL_SECONDS)
     rows = rows_for(stage, kind)
     free = asyncio.Semaphore(len(rows) if kind in ENDLESS else AT_ONCE)
 

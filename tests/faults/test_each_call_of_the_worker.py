@@ -27,7 +27,7 @@ from tests.pictures import jpeg_progressive
 from worker import consumer, deliveries
 from worker.decoder import Decoders
 
-CALL_SECONDS = 2.0
+CALL_SECONDS = 3.0
 SHORT_PAUSE_SECONDS = 0.05
 VISIBILITY_SECONDS = 2
 MANY_DELIVERIES = 50
