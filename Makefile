@@ -20,7 +20,7 @@ SECONDS ?= 60
 UPLOADS ?= 2000
 IMAGES ?= 10000
 
-.PHONY: help setup run test soak load bench crowd check audit lock format package fuzz contract openapi clean
+.PHONY: help setup run test soak load faults bench crowd check audit lock format package fuzz contract openapi clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -28,6 +28,7 @@ help:
 	@echo "make soak    sends a worker IMAGES=10000 and tells how its memory grows"
 	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
 	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
+	@echo "make faults  breaks each call to AWS in each way, then lets AWS fail at random for SECONDS=60; compares what is left"
 	@echo "make check   lint, types, the floors of the house, the template, and known vulnerabilities of what is installed"
 	@echo "make audit   only the last of these; fails also when nobody can be asked"
 	@echo "make lock    writes the hashed requirements in deploy/requirements anew, after a change of dependencies"
@@ -76,6 +77,10 @@ $(LOCUST_READY): tests/load/locust.txt
 load: $(LOCUST_READY)
 	@UPLOADS='$(UPLOADS)' .locust/bin/locust -f tests/load/locustfile.py --headless --only-summary --host '$(URL)' \
 		--users '$(USERS)' --spawn-rate '$(USERS)' --run-time '$(SECONDS)s'
+
+faults: setup
+	EVERY_FAULT=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults/test_each_call.py tests/faults/test_each_call_of_the_worker.py
+	$(BIN)/python -m tests.faults.mix '$(SECONDS)'
 
 check: setup $(TOOLS_READY)
 	$(BIN)/python -m ruff check .

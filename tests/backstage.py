@@ -39,6 +39,16 @@ class Backstage:
         ]
         return {one["Key"].replace(f"/{user}/", "/") for page in listed for one in page.get("Contents", ())}
 
+    async def keys(self) -> dict[str, set[str]]:
+        """All that S3 keeps, by users, each as `keys_of` has it."""
+        found: dict[str, set[str]] = {}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket)
+        async for page in pages:
+            for one in page.get("Contents", ()):
+                folder, user, name = one["Key"].split("/", 2)
+                found.setdefault(user, set()).add(f"{folder}/{name}")
+        return found
+
     async def nothing_of(self, user: str) -> None:
         """Wait until S3 keeps nothing of a user: what is removed may go beside the answer."""
 

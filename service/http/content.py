@@ -68,7 +68,8 @@ async def _send(request: web.Request, record: Record, name: str) -> web.StreamRe
         if content is None:
             raise NotFound("image_not_found", f"The bytes of image {receipt.image_id} are gone.")
         if content.size != end - first:
-            raise NotFound("image_not_found", f"The bytes of image {receipt.image_id} are not the ones recorded.")
+            # Not 404: bytes that came short this once are not gone.
+            raise Unavailable("s3_unavailable", f"S3 has not all bytes of image {receipt.image_id} that were recorded.")
     headers |= {
         "Content-Type": kind,
         "Content-Length": str(end - first),

@@ -67,9 +67,12 @@ async def patch_image(request: web.Request) -> web.Response:
     match = ",".join(request.headers.getall("If-Match", []))
     while True:
         record = await ready_record(request, user_id, image_id)
-        if match and match.strip() != "*" and etag(record) not in (tag.strip() for tag in match.split(",")):
-            raise PreconditionFailed("version_mismatch", f"The image is at version {record.version} by now.")
         edited = record.edited(changes.get("title", record.receipt.title), changes.get("tags", record.receipt.tags))
+        if match and match.strip() != "*" and etag(record) not in (tag.strip() for tag in match.split(",")):
+            if edited.receipt == record.receipt:
+                # RFC 9110, section 13.1.1: an answer was lost, of DynamoDB's or of ours, and the client tries again.
+                return answer(view(request, record), headers={"ETag": etag(record)})
+            raise PreconditionFailed("version_mismatch", f"The image is at version {record.version} by now.")
         # Another edit may have come between; its values of the other field must not be lost.
         if await request.app[STORAGE].catalog.replace(edited, record.version):
             return answer(view(request, edited), headers={"ETag": etag(edited)})

@@ -1,8 +1,11 @@
 """`POST /v1/images`: the way of an upload, from the headers to the receipt."""
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from service import logs
+from service.errors import Unavailable
 from service.http.auth import authenticated
 from service.http.body import Declared, body_chunks, check_headers
 from service.http.idempotency import deleted_since, earlier, idempotency_key
@@ -44,7 +47,9 @@ async def post_image(request: web.Request) -> web.Response:
         if known is None:
             await storage.staging.accept(receipt, spooled.content, keep_on_failure=key is not None)
     if known is None and wait is not None:
-        known = await settled(request, user_id, receipt.image_id, wait)
+        # It is accepted by now, whatever becomes of the look at it.
+        with suppress(Unavailable):
+            known = await settled(request, user_id, receipt.image_id, wait)
     return _answer(request, receipt, known, waited=wait)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -14,13 +15,15 @@ import aioboto3
 import aiohttp
 import obstore.exceptions
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from botocore.httpsession import get_cert_path
 from obstore.store import S3Store
 
-from service.errors import Unavailable
+from service.errors import SettingsError, Unavailable
 from service.settings import Settings
+from service.storage.answers import JsonSession
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -47,13 +50,20 @@ def _core() -> AioSession:
 
 @functools.cache
 def _session() -> Any:
-    """The process's one session: each reads the descriptions of all services anew, which takes 100 ms."""
-    return aioboto3.Session(botocore_session=_core())
+    """The process's one session: each reads the descriptions of all services anew, which takes 100 ms.
+
+    :raises SettingsError: `AWS_PROFILE` names a profile that there is not.
+    """
+    try:
+        return aioboto3.Session(botocore_session=_core())
+    except ProfileNotFound as error:
+        raise SettingsError(f"{error}; see AWS_PROFILE.") from None
 
 
 def certificates() -> ssl.SSLContext:
     """What tells a true AWS: the certificates that the user has named to botocore, or its own."""
-    named = _core().get_config_variable("ca_bundle") or True
+    # The second is botocore's own as well, but not one that it would tell of.
+    named = _core().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
     context = ssl.create_default_context(cafile=get_cert_path(named))
     # botocore is not that strict, and many a company's own authority would not pass (Python 3.13 and later).
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -77,6 +87,7 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         # Else presigned posts have the signature of 2006 in some regions.
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path" if settings.endpoint_s3 else "virtual"},
+        http_session_cls=AIOHTTPSession if service == "s3" else JsonSession,
     )
     endpoint = getattr(settings, f"endpoint_{service}")
     async with _session().client(service, region_name=settings.region, endpoint_url=endpoint, config=config) as made:
@@ -147,17 +158,25 @@ def _translate(service: str, error: BaseException) -> None:
         return
     reason = " ".join(str(error).partition("Debug source:")[0].split())[:REASON_CHARACTERS] or type(error).__name__
     log.warning("%s does not answer as it should: %s", service, reason)
-    raise Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.") from error
+    raise unavailable(service) from error
+
+
+def unavailable(service: str) -> Unavailable:
+    """What clients are told of a part of AWS that does not answer as it should."""
+    return Unavailable(f"{service}_unavailable", f"{service.upper()} cannot take this request now.")
 
 
 class calling:  # noqa: N801 - used like the functions beside it
-    """`translated`, and the time limit of one call. A class, as every upload passes here and generators take longer."""
+    """`translated`, and the time limit of one call, which has `more` seconds if it is one that waits.
+
+    A class, as every upload passes here and generators take longer.
+    """
 
     __slots__ = ("_limit", "_service")
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, more: float = 0) -> None:
         self._service = service
-        self._limit = asyncio.timeout(CALL_SECONDS)
+        self._limit = asyncio.timeout(CALL_SECONDS + more)
 
     async def __aenter__(self) -> None:
         await self._limit.__aenter__()

@@ -1,18 +1,27 @@
 """The bucket: objects by key, through obstore."""
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from service.errors import Unavailable
-from service.storage.aws import calling, translated
+from service.storage.aws import calling, translated, unavailable
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
+NO_SUCH_KEY = "<Code>NoSuchKey</Code>"
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Errors"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,11 @@ class Bucket:
         """An object with its bytes, which are left out when they are more than `most`; None when there is none."""
         async with calling("s3"):
             try:
-                found = await obstore.get_async(self._store, key)
+                found = _from_s3(await obstore.get_async(self._store, key))
                 size = found.meta["size"]
                 content = bytes(await found.bytes_async()) if most is None or size <= most else b""
-            except FileNotFoundError:
-                await self._check()
+            except FileNotFoundError as error:
+                _refuse_unless_none(error)
                 return None
         return Found(size, dict(found.attributes), content)
 
@@ -74,7 +83,7 @@ class Bucket:
         """An object without its bytes; None when there is none, or no bucket (`check` tells which)."""
         async with calling("s3"):
             try:
-                found = await obstore.get_async(self._store, key, options={"head": True})
+                found = _from_s3(await obstore.get_async(self._store, key, options={"head": True}))
             except FileNotFoundError:
                 return None
         return Found(found.meta["size"], dict(found.attributes))
@@ -83,18 +92,12 @@ class Bucket:
         """The bytes, or those from `span[0]` up to before `span[1]`; None when the object is gone."""
         async with calling("s3"):
             try:
-                found = await obstore.get_async(self._store, key, options={"range": span} if span else None)
-            except FileNotFoundError:
-                await self._check()
+                found = _from_s3(await obstore.get_async(self._store, key, options={"range": span} if span else None))
+            except FileNotFoundError as error:
+                _refuse_unless_none(error)
                 return None
         first, end = found.range
-
-        async def chunks() -> AsyncIterator[bytes]:
-            with translated("s3"):
-                async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                    yield bytes(chunk)
-
-        return Content(end - first, chunks())
+        return Content(end - first, _chunks(found, end - first))
 
     async def names(self, prefix: str, most: int) -> list[str]:
         """What follows `prefix` in the keys that begin with it, in S3's order; of very many, the first `most` or so."""
@@ -130,11 +133,39 @@ class Bucket:
         :raises Unavailable: it does not, or there is none.
         """
         async with calling("s3"):
-            await self._check()
-
-    async def _check(self) -> None:
-        """A missing bucket looks like a missing key, and must not be taken for one: that would lose an upload."""
-        try:
             await obstore.list_with_delimiter_async(self._store, prefix="-/")
-        except FileNotFoundError as error:
-            raise Unavailable("s3_unavailable", "S3 has no such bucket.") from error
+
+
+def _from_s3(found: "GetResult") -> "GetResult":
+    """What was found, if S3 has said so: it names an ETag, and what stands in between and answers for it does not.
+
+    :raises Unavailable: it does not.
+    """
+    if found.meta["e_tag"] is None:
+        log.warning("s3 does not answer as it should: %s comes without an ETag", found.meta["path"])
+        raise unavailable("s3")
+    return found
+
+
+async def _chunks(found: "GetResult", size: int) -> AsyncIterator[bytes]:
+    """As many bytes as S3 has promised, or an error: whoever passes them on has promised them as well."""
+    left = size
+    with translated("s3"):
+        async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                break
+            yield bytes(chunk)
+    if left:
+        log.warning("s3 does not answer as it should: %s has not %d bytes", found.meta["path"], size)
+        raise unavailable("s3")
+
+
+def _refuse_unless_none(error: FileNotFoundError) -> None:
+    """Passes if S3 has said that there is no such key.
+
+    Any other 404 (there is no bucket, something in between does not know it) must not be taken for that: it would lose
+    an upload.
+    """
+    if NO_SUCH_KEY not in str(error):
+        raise error

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from service.errors import Unavailable
 from service.settings import Settings
-from service.storage.aws import calling, translated
+from service.storage.aws import calling, unavailable
 from service.storage.batches import BATCH, Batches
 from service.storage.sqs import Sqs
 
@@ -84,14 +83,14 @@ class Queue:
         for entry in answer.get("Failed") or ():
             log.warning("sqs: %s failed for a message: %s %s", action, entry.get("Code"), entry.get("Message"))
         taken = {entry.get("Id") for entry in answer.get("Successful") or ()}
-        refused = Unavailable("sqs_unavailable", "SQS cannot take this request now.")
+        refused = unavailable("sqs")
         return [None if str(index) in taken else refused for index in range(len(entries))]
 
     async def receive(self, most: int, wait_seconds: int) -> list[Delivery]:
         """Up to `most` (at most 10) messages, waiting that long for the first."""
         url = await self.url()
-        # Without the time limit of `calling`: a long poll may take longer.
-        with translated("sqs"):
+        # A long poll may take longer than other calls, but not for ever: the others wait for what this one would bring.
+        async with calling("sqs", wait_seconds):
             answer = await self._sqs.call(
                 "ReceiveMessage",
                 {

@@ -48,6 +48,7 @@ MISTAKES: list[tuple[str, dict[str, str], list[str]]] = [
     ("worker", {"DECODERS": "0"}, ["DECODERS"]),
     ("provision", {"AWS_ENDPOINT": "localhost:4566"}, ["AWS_ENDPOINT", "localhost:4566"]),
     ("provision", {"AWS_ENDPOINT_URL_SQS": "4566"}, ["AWS_ENDPOINT_URL_SQS", "4566"]),
+    ("worker", {"AWS_PROFILE": "nobody"}, ["AWS_PROFILE", "nobody"]),
     ("dev", {"AWS_ENDPOINT": "", "LOCAL_AWS": "/nowhere/ministack"}, ["AWS_ENDPOINT", "make run"]),
     ("serve --host 0.0.0.0", {}, ["0.0.0.0", "--trust-user-header", "X-User-Id"]),
     ("serve", {"HOST": "::"}, ["::", "--trust-user-header"]),
