@@ -64,3 +64,5 @@ async def _finish_headers(request: web.Request, response: web.StreamResponse) ->
     response.headers["Server"] = SERVER
     if request.app[CLOSING].is_set():
         response.force_close()
+        # aiohttp has decided on this header before it comes here; without it the client would use the connection again.
+        response.headers["Connection"] = "close"
