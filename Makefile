@@ -14,8 +14,10 @@ URL ?= http://127.0.0.1:8080
 USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
+KILLS ?= 2000
+RESTARTS ?= 200
 
-.PHONY: help setup run test load bench check format package clean
+.PHONY: help setup run test load bench chaos check format package clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -27,6 +29,8 @@ help:
 	@echo "make package builds the zips of the two Lambda functions; ARCH=arm64 and PYTHON_VERSION=3.14 for others"
 	@echo "make bench   measures all goals of speed and memory, within ten minutes, into build/bench; ONLY=cpu,memory for some of"
 	@echo "             cpu bytes refusals memory worker ready list processes; OUT=… for another folder. Leave the machine alone"
+	@echo "make chaos   kills service and worker KILLS=2000 times, within SECONDS=7200, and compares what is left with what clients"
+	@echo "             were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -76,6 +80,10 @@ package: $(READY)
 
 bench: setup $(CHARTS_READY)
 	$(BIN)/python -m tests.load.bench --only '$(ONLY)' --out '$(or $(OUT),build/bench)' --charts $(CHARTS)
+
+chaos: SECONDS = 7200
+chaos: setup
+	KILLS='$(KILLS)' RESTARTS='$(RESTARTS)' CHAOS_SECONDS='$(SECONDS)' $(BIN)/python -m pytest -q -s tests/chaos
 
 # An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
 $(CHARTS_READY): tests/load/charts.txt
