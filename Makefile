@@ -19,8 +19,10 @@ USERS ?= 20
 SECONDS ?= 60
 UPLOADS ?= 2000
 IMAGES ?= 10000
+KILLS ?= 2000
+RESTARTS ?= 200
 
-.PHONY: help setup run test soak load faults bench crowd check audit lock format package fuzz contract openapi clean
+.PHONY: help setup run test soak load faults bench chaos crowd check audit lock format package fuzz contract openapi clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -42,6 +44,8 @@ help:
 	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
+	@echo "make chaos   kills service and worker KILLS=2000 times, within SECONDS=7200, and compares what is left with what clients"
+	@echo "             were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)
@@ -118,6 +122,9 @@ crowd: export CROWD_BODIES ?= 500
 crowd: export CROWD_PIPELINED ?= 10000
 crowd: setup
 	$(BIN)/python -m pytest -s tests/api/test_crowds.py
+chaos: SECONDS = 7200
+chaos: setup
+	KILLS='$(KILLS)' RESTARTS='$(RESTARTS)' CHAOS_SECONDS='$(SECONDS)' $(BIN)/python -m pytest -q -s tests/chaos
 
 # An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
 $(CHARTS_READY): tests/load/charts.txt

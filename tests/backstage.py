@@ -116,9 +116,9 @@ async def final(client: Client, image_id: str) -> Any:
                 return answer.json
 
 
-async def until(condition: Callable[[], Awaitable[Any]], pause: float = 0.02) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], pause: float = 0.02, seconds: float = SECONDS) -> Any:
     """Wait until the condition is true of something, and return that."""
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(seconds):
         while True:
             if found := await condition():
                 return found

@@ -80,3 +80,5 @@ async def _finish_headers(request: web.Request, response: web.StreamResponse) ->
         response.headers["X-Request-Id"] = request_id
     if request.app[CLOSING].is_set():
         response.force_close()
+        # aiohttp has decided on this header before it comes here; without it the client would use the connection again.
+        response.headers["Connection"] = "close"

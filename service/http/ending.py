@@ -9,6 +9,9 @@ from aiohttp import web
 from service.http.connection import Connection
 
 FINISH_LOOK_SECONDS = 0.05
+PARTING_SECONDS = 1.0
+"""How long after SIGTERM a connection that is kept alive may bring one more request, whose answer ends it. Were it
+closed at once, a request on its way would fail, and the client could not know whether it was heard."""
 
 
 async def close_gently(server: asyncio.Server, connection: Callable[[], Connection]) -> None:
@@ -31,10 +34,11 @@ async def finish(manager: web.Server, seconds: float) -> None:
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    idle: set[web.RequestHandler] = set()
-    while manager.connections and loop.time() < end:
-        # What one look finds idle may have sent a request that is only not read yet.
-        before, idle = idle, {one for one in manager.connections if isinstance(one, Connection) and one.idle}
-        for connection in before & idle:
-            connection.force_close()
+    idle_since: dict[web.RequestHandler, float] = {}
+    while manager.connections and (now := loop.time()) < end:
+        idle = [one for one in manager.connections if isinstance(one, Connection) and one.idle]
+        idle_since = {one: idle_since.get(one, now) for one in idle}
+        for connection, since in idle_since.items():
+            if now - since >= PARTING_SECONDS:
+                connection.force_close()
         await asyncio.sleep(FINISH_LOOK_SECONDS)

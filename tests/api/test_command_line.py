@@ -214,6 +214,23 @@ async def test_sigterm_during_an_upload(settings: Settings, storage: Storage) ->
     assert await storage.objects.get_staged(receipt) == photo
 
 
+async def test_sigterm_between_two_requests_of_a_connection(settings: Settings) -> None:
+    """The second may be on its way already: it is answered, and its answer ends the connection."""
+    async with serving(settings) as (process, client):
+        port = int(client.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("GET", "/healthz"))
+        assert b"Connection: close" not in await reader.readuntil(b"}")
+        process.send_signal(signal.SIGTERM)
+        await refusing(port)
+        writer.write(request("GET", "/healthz"))
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        assert b"Connection: close" in answer
+        writer.close()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
 def request(method: str, path: str, *headers: str) -> bytes:
     """The head of a request, as bytes."""
     fixed = ("Host: x", "X-User-Id: alice", "Content-Type: image/jpeg")

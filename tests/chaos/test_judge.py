@@ -1,0 +1,133 @@
+"""The judge can condemn: each way to break a promise is a fault of its kind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.chaos.found import Found
+from tests.chaos.judge import judge
+from tests.chaos.ledger import Ledger, Upload
+from tests.chaos.specimens import Specimen
+
+READY, DELETED, REJECTED, OTHER = (f"01a20710-acc6-7dcb-a461-00000000000{n}" for n in range(4))
+PLACE = f"images/alice/{READY}/"
+SPECIMEN = Specimen(b"bytes", "image/png", "ready")
+BROKEN = Specimen(b"broken", "image/jpeg", "rejected")
+
+
+def told() -> Ledger:
+    """Three uploads, of which one was deleted since, and one tried twice under a key."""
+    ledger = Ledger()
+    for image_id, specimen, key in ((READY, SPECIMEN, "key"), (DELETED, SPECIMEN, None), (REJECTED, BROKEN, None)):
+        upload = Upload("alice", specimen, "title", key)
+        ledger.uploads.add(upload)
+        ledger.tried(upload)
+        ledger.acknowledge(upload, image_id)
+        if key:
+            ledger.tried(upload)
+    ledger.images[DELETED].deleted = True
+    return ledger
+
+
+def record(image_id: str, status: str, **more: Any) -> dict[str, Any]:
+    """An item of alice's."""
+    return {"user_id": "alice", "image_id": image_id, "status": status, **more}
+
+
+def kept() -> Found:
+    """What should be there then."""
+    described = {"sha256": SPECIMEN.sha256, "size": 5, "title": "title"}
+    variants = {"thumb": {"size": 3}, "preview": {"size": 4}}
+    return Found(
+        sizes={PLACE + "original": 5, PLACE + "thumb": 3, PLACE + "preview": 4},
+        hashes={PLACE + "original": SPECIMEN.sha256},
+        items=[
+            record(READY, "ready", variants=variants, **described),
+            record(DELETED, "deleted"),
+            record(REJECTED, "rejected", sha256=BROKEN.sha256, size=6, title="title"),
+            {"user_id": "idempotency#alice", "image_id": "a hash", "target": READY},
+        ],
+        messages=0,
+        dead_letters=[f"of {READY}, whose worker died again and again"],
+    )
+
+
+def test_what_is_as_it_was_told_is_no_fault() -> None:
+    """Also an upload that was never answered, and has become an image all the same."""
+    assert judge(told(), kept()) == []
+    ledger = told()
+    unanswered = Upload("alice", SPECIMEN, "title")
+    ledger.uploads.add(unanswered)
+    ledger.tried(unanswered)
+    assert judge(ledger, kept()) == []
+    assert judge(ledger, with_one_more(kept())) == []
+
+
+def changed(found: Found, image_id: str, **more: Any) -> Found:
+    """The same, with other values in a record."""
+    return replace(found, items=[item | more if item["image_id"] == image_id else item for item in found.items])
+
+
+def without(found: Found, image_id: str) -> Found:
+    """The same without a record."""
+    return replace(found, items=[item for item in found.items if item["image_id"] != image_id])
+
+
+def with_object(found: Found, key: str) -> Found:
+    """The same and one more object."""
+    return replace(found, sizes={**found.sizes, key: 1})
+
+
+def with_one_more(found: Found) -> Found:
+    """The same and another whole image of the same bytes."""
+    (first, *_) = found.items
+    place = PLACE.replace(READY, OTHER)
+    return replace(
+        found,
+        sizes={**found.sizes, **{key.replace(PLACE, place): size for key, size in found.sizes.items()}},
+        hashes={**found.hashes, place + "original": SPECIMEN.sha256},
+        items=[*found.items, first | {"image_id": OTHER}],
+    )
+
+
+FAULTS: dict[str, tuple[str, Callable[[Found], Found]]] = {
+    "no record": ("lost", lambda found: without(found, READY)),
+    "of another user": ("lost", lambda found: changed(found, READY, user_id="bob")),
+    "other bytes in the record": ("lost", lambda found: changed(found, READY, sha256="0")),
+    "an edit is gone": ("lost", lambda found: changed(found, READY, title="before")),
+    "rejected without reason": ("lost", lambda found: changed(found, READY, status="rejected")),
+    "back after deletion": ("lost", lambda found: changed(found, DELETED, status="ready")),
+    "twice": ("twice", with_one_more),
+    "nobody wanted it": ("twice", lambda found: replace(found, items=[*found.items, record(OTHER, "rejected")])),
+    "staged": ("orphan", lambda found: with_object(found, f"incoming/alice/{READY}")),
+    "direct": ("orphan", lambda found: with_object(found, f"direct/alice/{READY}")),
+    "stored without record": ("orphan", lambda found: with_object(found, f"images/alice/{OTHER}/thumb")),
+    "stored and deleted": ("orphan", lambda found: with_object(found, f"images/alice/{DELETED}/thumb")),
+    "a variant is missing": (
+        "orphan",
+        lambda found: replace(found, sizes={key: size for key, size in found.sizes.items() if "thumb" not in key}),
+    ),
+    "a variant of another size": ("orphan", lambda found: with_object(found, PLACE + "thumb")),
+    "other bytes": ("orphan", lambda found: replace(found, hashes={PLACE + "original": "0"})),
+    "failed": ("unfinished", lambda found: changed(found, READY, status="failed")),
+    "in the queue": ("unfinished", lambda found: replace(found, messages=1)),
+    "a dead letter": ("unfinished", lambda found: replace(found, dead_letters=[f"of {OTHER}"])),
+    "a dead letter that nobody can read": ("unfinished", lambda found: replace(found, dead_letters=["?"])),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault(name: str) -> None:
+    kind, spoil = FAULTS[name]
+    assert kind in {fault.kind for fault in judge(told(), spoil(kept()))}
+
+
+def test_a_wrong_answer_is_a_fault() -> None:
+    """And its story is told."""
+    ledger = told()
+    ledger.acknowledge(ledger.images[READY].upload, OTHER)
+    (fault, *_) = judge(ledger, kept())
+    assert fault.kind == "wrong answer"
+    assert "acknowledged to alice" in ledger.story(*fault.about)
