@@ -25,7 +25,7 @@ EVERY = {one.name: one for one in PICTURES}
 LOADING = """
 import base64, json, sys
 from contextlib import suppress
-from worker.decoder_child import derive
+from worker.picture import derive
 from worker.picture import Bounds, NotSound
 bounds = Bounds(50_000_000, 900, {"thumb": 256})
 loaded = set(sys.modules)
