@@ -11,7 +11,8 @@ import aiohttp
 
 from service.errors import Unavailable
 from service.http.auth.jwk import Keys, usable_keys
-from service.settings import Settings, secure_url
+from service.settings import Settings
+from service.values import secure_url
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from service.errors import SettingsError, Unauthenticated
 from service.http.auth.credentials import Authenticator, bearer_challenge, credential
 from service.http.auth.issuer import IssuerKeys
 from service.images import USER_ID
-from service.settings import Settings, secure_url
+from service.settings import Settings
+from service.values import secure_url
 
 log = logging.getLogger(__name__)
 
