@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.images import Record, Status, first_id_at, rfc3339
-from service.storage.aws import calling
+from service.storage.aws import calling, told
 from service.storage.items import Item, from_item, serialize, to_item
 from service.storage.table import Table, contended, place
 from service.storage.transitions import Held, Used, counted, transition
@@ -122,7 +122,7 @@ class Catalog:
                 query["ExclusiveStartKey"] = place(user_id, after)
             async with calling("dynamodb"):
                 answer = await self._table.client.query(**query)
-            records += map(from_item, answer["Items"])
+            records += map(from_item, told("dynamodb", answer, "Items"))
             if len(records) > limit:
                 return records[:limit], records[limit - 1].receipt.image_id
             if "LastEvaluatedKey" not in answer:
