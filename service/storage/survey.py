@@ -5,6 +5,7 @@ Both are looked at as they may have been a moment ago, at half the price; who ac
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from service.errors import Unavailable
@@ -56,6 +57,13 @@ class Survey:
         self._client = client
         self._table = table
         self._most = {"Limit": most} if most else {}
+
+    async def made_at(self) -> datetime:
+        """When the table was made: of what is older it knows nothing."""
+        async with calling("dynamodb"):
+            answer = await self._client.describe_table(TableName=self._table)
+        made_at: datetime = told("dynamodb", told("dynamodb", answer, "Table"), "CreationDateTime")
+        return made_at
 
     async def statuses(self, images: Collection[Image]) -> dict[Image, str]:
         """The status of each image that has a record or a tombstone."""

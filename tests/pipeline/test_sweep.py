@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.images import Receipt, Record, Status
+from service.images import Receipt, Record, Status, first_id_at
 from service.storage.aws import clients
 from tests.backstage import until
-from tests.sweeping import DATA, LONG, Yard, found, key_of, only, yard_at
+from tests.sweeping import DATA, LONG, Yard, found, key_of, only, receipt_of, yard_at
 from worker.decoder import Decoders
 from worker.sweep_report import Kind
 from worker.sweep_waiting import MOST_RESENDS
@@ -296,6 +298,23 @@ async def test_a_lost_table_or_bucket_is_not_made_worse(yard: Yard, what: str) -
     else:
         assert {await yard.status(receipt) for receipt in receipts} == {"ready"}
     assert found(await yard.sweep(force=True)) == only(kind, 3)
+    await yard.is_right()
+
+
+async def test_images_from_before_the_table_stay(yard: Yard) -> None:
+    """However many there are since: a table that was lost and made anew takes none of what it knows nothing of."""
+    for _ in range(3):
+        await yard.ready()
+    before = first_id_at(datetime.now(UTC) - timedelta(days=1))
+    old = await yard.stored(replace(receipt_of("user-of-old"), image_id=before))
+    young = await yard.stored()
+    report = await yard.sweep()
+    assert found(report) == only(Kind.STORED_WITHOUT_RECORD, 2, 1)
+    assert [old.image_id in line and "--force" in line for line in report.left] == [True]
+    keys = await yard.keys()
+    assert {key_of(old, "images", name) for name in NAMES} <= keys
+    assert not [key for key in keys if young.image_id in key]
+    assert found(await yard.sweep(force=True)) == only(Kind.STORED_WITHOUT_RECORD)
     await yard.is_right()
 
 
