@@ -103,19 +103,22 @@ def webp_of(width: int, height: int, frames: int) -> bytes:
     return webp_animation(width, height, *[(1, 1, still)] * frames)
 
 
-def apng_of(frames: int, claimed: int | None = None) -> bytes:
-    """An APNG of 1 × 1; its acTL claims `claimed` frames, or tells the truth."""
+def apng_of(frames: int, claimed: int | None = None, *, hidden: bool = False) -> bytes:
+    """An APNG of 1 × 1; its acTL claims `claimed` frames, or tells the truth.
+
+    With `hidden` its default image is none of them.
+    """
     control = struct.pack(">IIIIHHBB", 1, 1, 0, 0, 1, 25, 0, 0)
     pixels = zlib.compress(b"\0\x80")
     later = (
-        png_chunk(b"fcTL", struct.pack(">I", 2 * n - 1) + control)
-        + png_chunk(b"fdAT", struct.pack(">I", 2 * n) + pixels)
-        for n in range(1, frames)
+        png_chunk(b"fcTL", struct.pack(">I", 2 * n - 1 - hidden) + control)
+        + png_chunk(b"fdAT", struct.pack(">I", 2 * n - hidden) + pixels)
+        for n in range(1, frames + hidden)
     )
     return png_file(
         (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
         (b"acTL", struct.pack(">II", frames if claimed is None else claimed, 0)),
-        (b"fcTL", struct.pack(">I", 0) + control),
+        (b"tEXt", b"Title\0hidden") if hidden else (b"fcTL", struct.pack(">I", 0) + control),
         (b"IDAT", pixels),
         behind=later,
     )
@@ -368,6 +371,12 @@ def apng() -> bytes:
 def apng_hidden_default() -> bytes:
     """The default image is no part of the animation: a seventh picture, for programs that show no APNG."""
     return encoded(_moving()[0].rotate(180), "PNG", save_all=True, append_images=_moving(), default_image=True)
+
+
+@_picture("image/png", 1, 1, MOST_FRAMES)
+def apng_hidden_most_frames() -> bytes:
+    """One picture more than there are frames."""
+    return apng_of(MOST_FRAMES, hidden=True)
 
 
 # GIF

@@ -107,14 +107,16 @@ def derive(data: bytes, content_type: str, bounds: Bounds) -> Derived:
             Image.open(io.BytesIO(data), formats=FORMATS[content_type]).verify()
         size[:] = width, height = image.size
         # The further pictures of an MPO are not frames of the first.
-        frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+        pictures = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+        # An APNG's default image may be there only for those who know no animations: it is none of its frames.
+        frames = pictures - bool(getattr(image, "default_image", False))
         if frames > bounds.max_frames:
             raise NotSound("too_many_frames", f"The animation has {frames} frames.")
         if width * height * frames > bounds.max_pixels:
             raise NotSound("too_many_pixels", f"The image has {width} × {height} × {frames} pixels.")
         image.load()
         largest = _first_frame(image, max(bounds.variants.values()))
-        if frames > 1:
+        if pictures > 1:
             for frame in ImageSequence.Iterator(image):
                 frame.load()
 

@@ -28,7 +28,7 @@ class Sweep:
 
     It takes for left behind only what is older than `after_seconds`, and with `dry_run` changes nothing. A lost table
     makes all images look like leftovers, and a lost bucket all records: unless told to `force` it, a sweep removes or
-    fails no more of them than it has seen whole ones.
+    fails no more of them than it has seen whole ones, and removes none that is older than the table.
     """
 
     storage: Storage

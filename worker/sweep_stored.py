@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from service.images import Reason, Record, Status, created_at
+from service.images import EPOCH, Reason, Record, Status, created_at
 from service.storage.listing import Listed
 from service.storage.objects import ORIGINAL, VARIANTS, image_key, staged_key
 from service.storage.survey import Entry, Image
@@ -49,12 +49,16 @@ class Stored:
                 orphans.append(image)
 
         await self._sweep.each([image for image in old if image not in statuses], look)
+        # Else new uploads to an empty table would let each sweep remove as many of the images from before.
+        oldest = await self._storage.survey.made_at() if orphans and not self._sweep.force else EPOCH
+        older = [image for image in orphans if created_at(image[1]) < oldest]
+        orphans = [image for image in orphans if created_at(image[1]) >= oldest]
         self._orphans += len(orphans)
-        if self._orphans <= self._known or self._sweep.force:
-            await self._sweep.each(orphans, self._remove)
-        else:
-            for image in orphans:
-                self._leave_many(Kind.STORED_WITHOUT_RECORD, image, "table")
+        if self._orphans > self._known and not self._sweep.force:
+            older, orphans = older + orphans, []
+        await self._sweep.each(orphans, self._remove)
+        for image in older:
+            self._leave(Kind.STORED_WITHOUT_RECORD, image, "table")
 
     async def records(self, page: Sequence[Entry]) -> None:
         """Records, those of a user together and in the order of their ids."""
@@ -132,7 +136,7 @@ class Stored:
         if staged:
             await self._waiting.send_again(kind, image, staged_key(*image), record.receipt.message)
         elif self._lost > self._sound and not self._sweep.force:
-            self._leave_many(kind, image, "bucket")
+            self._leave(kind, image, "bucket")
         else:
             reason = Reason(code="bytes_missing", detail="The image's bytes are not in the bucket any more.")
             failed = replace(
@@ -161,8 +165,9 @@ class Stored:
 
         await self._waiting.send_again(kind, image, image_key(*image, ORIGINAL), receipt.message, stage)
 
-    def _leave_many(self, kind: Kind, image: Image, what: str) -> None:
-        self._sweep.report.leave(kind, f"{image_key(*image, '')}: like most; if this is the right {what}, use --force")
+    def _leave(self, kind: Kind, image: Image, what: str) -> None:
+        why = f"the {what} may be another than before; if it is the right one, use --force"
+        self._sweep.report.leave(kind, f"{image_key(*image, '')}: {why}")
 
 
 def _image(record: Record) -> Image:

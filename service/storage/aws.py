@@ -5,7 +5,7 @@ import functools
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -190,6 +190,17 @@ class calling:  # noqa: N801 - used like the functions beside it
             error = late
         if error is not None:
             _translate(self._service, error)
+
+
+def told(service: str, answer: Mapping[str, Any], name: str) -> Any:
+    """A member that an answer always has; what lacks it comes from something that stands in between.
+
+    :raises Unavailable: it is not there.
+    """
+    if name not in answer:
+        log.warning("%s does not answer as it should: there is no %s", service, name)
+        raise unavailable(service)
+    return answer[name]
 
 
 def error_code(error: ClientError) -> str:

@@ -1,19 +1,20 @@
 """The catalog: one DynamoDB item an image, in the table's own order, which is time order."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from service.images import Record, Status, first_id_at, rfc3339
-from service.storage.aws import calling
+from service.storage.aws import calling, told
 from service.storage.items import Item, from_item, serialize, to_item
 from service.storage.table import Table, contended, place
 from service.storage.transitions import Held, Used, counted, transition
 from service.storage.usage import TRIES, Usage
 
-TOMBSTONE_SECONDS = 15 * 86_400
-"""Longer than SQS keeps any message: while one may still come, the tombstone stands in its way."""
+TOMBSTONE_SECONDS = 60 * 86_400
+"""Longer than anything may lie there that an image could be made of again: messages 14 days, and staged bytes, of which
+a sweep sends the message anew, 30 days and what S3 takes to remove them."""
 FILTERED_PAGE = 500
 MAX_QUERIES = 20
 """Most queries for one page of a filtered list; a rare tag among very many images gives short pages, not slow ones."""
@@ -57,20 +58,21 @@ class Catalog:
     async def settle(self, record: Record) -> Record | Deleted | None:
         """Write an image's final status, unless it has one already: then None is written and that one returned.
 
-        `failed` counts as not final, so that a dead letter that is brought back can still become `ready`.
-        The user's usage changes with it.
+        `failed` counts as not final, so that a dead letter that is brought back can still become `ready`; that is its
+        next version. The user's usage changes with it.
         """
-        receipt = record.receipt
-        item, after = to_item(record), counted(record.status, receipt.size)
+        receipt, after = record.receipt, counted(record.status, record.receipt.size)
         # Mostly there is nothing yet, which then need not be looked for.
         held = self._usage.likely(receipt.size)
         for _ in range(TRIES):
-            if await self._table.write(*transition(self._table, item, held, after)):
+            if await self._table.write(*transition(self._table, to_item(record), held, after)):
                 self._usage.learn(held)
                 return None
             held, known = await self._look(receipt.user_id, receipt.image_id)
             if isinstance(known, Deleted) or (known and known.status is not Status.FAILED):
                 return known
+            if known:
+                record = replace(record, version=known.version + 1)
             await self._usage.get(receipt.user_id)  # there may be no total yet
         raise contended()
 
@@ -122,7 +124,7 @@ class Catalog:
                 query["ExclusiveStartKey"] = place(user_id, after)
             async with calling("dynamodb"):
                 answer = await self._table.client.query(**query)
-            records += map(from_item, answer["Items"])
+            records += map(from_item, told("dynamodb", answer, "Items"))
             if len(records) > limit:
                 return records[:limit], records[limit - 1].receipt.image_id
             if "LastEvaluatedKey" not in answer:

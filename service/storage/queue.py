@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.settings import Settings
-from service.storage.aws import calling, unavailable
+from service.storage.aws import calling, told, unavailable
 from service.storage.batches import BATCH, Batches
 from service.storage.sqs import Sqs
 
@@ -42,7 +42,7 @@ class Queue:
         """The queue's URL, asked for once."""
         if self._url is None:
             async with calling("sqs"):
-                url: str = (await self._client.get_queue_url(QueueName=self._name))["QueueUrl"]
+                url: str = told("sqs", await self._client.get_queue_url(QueueName=self._name), "QueueUrl")
             # Emulators name queues by hosts that only resolve where they run.
             self._url = self._endpoint.rstrip("/") + urlsplit(url).path if self._endpoint else url
         return self._url
@@ -112,9 +112,9 @@ class Queue:
 
     async def is_empty(self) -> bool:
         """Whether nothing is in the queue, hidden and delayed messages included (SQS counts approximately)."""
-        parts = ("", "NotVisible", "Delayed")
-        counts = await self._attributes(*(f"ApproximateNumberOfMessages{part}" for part in parts))
-        return not any(int(count) for count in counts.values())
+        names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
+        counts = await self._attributes(*names)
+        return not any(int(told("sqs", counts, name)) for name in names)
 
     async def max_deliveries(self) -> int | None:
         """After how many deliveries SQS itself makes a message a dead letter; None when it never does."""
@@ -126,13 +126,15 @@ class Queue:
 
         :raises Unavailable: it does not, or there is none.
         """
-        await self._attributes("QueueArn")
+        await self._attributes()
 
     async def _attributes(self, *names: str) -> dict[str, str]:
+        """These of the queue's attributes that it has. Every queue has an ARN, by which an answer shows."""
         url = await self.url()
         async with calling("sqs"):
-            answer = await self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
-        attributes: dict[str, str] = answer.get("Attributes", {})
+            answer = await self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", *names])
+        attributes: dict[str, str] = told("sqs", answer, "Attributes")
+        told("sqs", attributes, "QueueArn")
         return attributes
 
     async def finish(self) -> None:

@@ -5,11 +5,12 @@ Both are looked at as they may have been a moment ago, at half the price; who ac
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from service.errors import Unavailable
 from service.images import USER_ID, Status, is_image_id
-from service.storage.aws import calling
+from service.storage.aws import calling, told
 from service.storage.items import Item
 from service.storage.transitions import user_of
 
@@ -57,6 +58,13 @@ class Survey:
         self._table = table
         self._most = {"Limit": most} if most else {}
 
+    async def made_at(self) -> datetime:
+        """When the table was made: of what is older it knows nothing."""
+        async with calling("dynamodb"):
+            answer = await self._client.describe_table(TableName=self._table)
+        made_at: datetime = told("dynamodb", told("dynamodb", answer, "Table"), "CreationDateTime")
+        return made_at
+
     async def statuses(self, images: Collection[Image]) -> dict[Image, str]:
         """The status of each image that has a record or a tombstone."""
         known: dict[Image, str] = {}
@@ -78,11 +86,11 @@ class Survey:
             query["ExclusiveStartKey"] = {name: {"S": text} for name, text in position.items()}
         async with calling("dynamodb"):
             answer = await self._client.scan(**query)
-        last = answer.get("LastEvaluatedKey")
+        items, last = told("dynamodb", answer, "Items"), answer.get("LastEvaluatedKey")
         # The table holds other things than records, too: claims of idempotency keys, for one.
         return TablePage(
-            [_entry(item) for item in answer["Items"] if _is_record(item)],
-            [_reservation(item) for item in answer["Items"] if "reserved_at" in item],
+            [_entry(item) for item in items if _is_record(item)],
+            [_reservation(item) for item in items if "reserved_at" in item],
             {name: value["S"] for name, value in last.items()} if last else None,
         )
 
@@ -93,7 +101,7 @@ class Survey:
         for _ in range(ATTEMPTS):
             async with calling("dynamodb"):
                 answer = await self._client.batch_get_item(RequestItems=wanted)
-            items += answer["Responses"].get(self._table, ())
+            items += told("dynamodb", answer, "Responses").get(self._table, ())
             # What DynamoDB leaves out for want of room must not be taken for what has no record.
             if not (wanted := answer.get("UnprocessedKeys") or {}):
                 return items

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from service.errors import Unavailable
-from service.storage.aws import calling, error_code
+from service.storage.aws import calling, error_code, told
 from service.storage.items import Item, serialize
 
 Action = dict[str, Any]
@@ -61,7 +61,7 @@ class Table:
         while True:
             async with calling("dynamodb"):
                 answer = await self.client.query(**query)
-            for item in answer["Items"]:
+            for item in told("dynamodb", answer, "Items"):
                 yield item
             if "LastEvaluatedKey" not in answer:
                 return

@@ -63,13 +63,6 @@ class Round:
         """A process that nobody kills."""
         return await self.processes.start(*words, variables=UNHURRIED)
 
-    @asynccontextmanager
-    async def running(self, *words: str) -> AsyncIterator[Running]:
-        """The same, which ends as it should."""
-        running = await self.start(*words)
-        yield running
-        await self.end(running)
-
     async def end(self, running: Running) -> None:
         """SIGTERM, and a good end."""
         running.signal(signal.SIGTERM)
@@ -79,8 +72,9 @@ class Round:
         """One sweep, which repairs all that it finds, and what the worker then has to do."""
         running = await self.processes.start(*SWEEP)
         assert await running.end_within(CALM_SECONDS) == 0, self.log
-        async with self.running("worker"):
-            await self.until_empty()
+        # It ends by itself: a signal could come before it listens to any.
+        running = await self.processes.start("worker", "--burst", variables=UNHURRIED)
+        assert await running.end_within(CALM_SECONDS) == 0, self.log
 
     async def until_empty(self) -> None:
         """Wait until the queue is."""

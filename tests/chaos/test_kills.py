@@ -47,13 +47,20 @@ class Kind:
 
 KINDS = {
     "one of each": Kind(0.75),
-    # Uploads go to the disk, messages come again more often, and the workers sweep meanwhile.
+    # Uploads go to the disk and have a quota, messages come again more often, and the workers sweep meanwhile.
     "several of each": Kind(
         0.25,
         ("serve", "--processes", "2"),
         workers=2,
         everywhere=False,
-        settings={"spool_memory": 0, "max_deliveries": 100, "sweep_seconds": 3, "sweep_after_seconds": 10},
+        settings={
+            "spool_memory": 0,
+            "quota_images": 100_000,
+            "quota_bytes": 10**12,
+            "max_deliveries": 100,
+            "sweep_seconds": 3,
+            "sweep_after_seconds": 10,
+        },
     ),
 }
 

@@ -1,13 +1,17 @@
 """What a sweep finds and repairs, kind by kind: all that crashes can leave behind."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.images import Receipt, Record, Status
+from service.images import Receipt, Record, Status, first_id_at
+from service.storage.aws import clients
 from tests.backstage import until
-from tests.sweeping import DATA, LONG, Yard, found, key_of, only, yard_at
+from tests.sweeping import DATA, LONG, Yard, found, key_of, only, receipt_of, yard_at
 from worker.decoder import Decoders
 from worker.sweep_report import Kind
 from worker.sweep_waiting import MOST_RESENDS
@@ -169,6 +173,40 @@ async def test_bytes_missing_is_said_to_the_owner(yard: Yard) -> None:
     assert (record.status, record.reason.code, record.version) == ("failed", "bytes_missing", 2)
 
 
+async def test_what_is_made_again_is_a_later_version(yard: Yard) -> None:
+    """Else an `If-Match` with the tag of what it was before an edit would undo that edit."""
+    await yard.ready()  # else the bucket could be a lost one
+    receipt = await yard.ready()
+    record = await yard.record(receipt)
+    edited = record.edited("A title", ("a", "b"))
+    assert await yard.storage.catalog.replace(edited, record.version)
+    await yard.remove(*(key_of(receipt, "images", name) for name in NAMES))
+    await yard.sweep()
+    lost = await yard.record(receipt)
+    await yard.put(key_of(receipt, "images", "original"))
+    await yard.sweep()
+    await yard.drain()
+    again = await yard.record(receipt)
+    assert (lost.status, again.status) == ("failed", "ready")
+    assert record.version < edited.version < lost.version < again.version
+    assert again.receipt == edited.receipt
+    await yard.is_right()
+
+
+async def test_what_is_deleted_stays_so_for_longer_than_its_bytes(yard: Yard) -> None:
+    """A sweep may come as late as the lifecycle rule lets it: a tombstone that ends before is no bar to it."""
+    receipt = await yard.staged()
+    await yard.settled(receipt, Status.DELETED)
+    async with clients(yard.settings, "dynamodb") as (dynamodb,):
+        key = {"user_id": {"S": receipt.user_id}, "image_id": {"S": receipt.image_id}}
+        item = (await dynamodb.get_item(TableName=yard.settings.table, Key=key))["Item"]
+    rules = (await yard.backstage.s3.get_bucket_lifecycle_configuration(Bucket=yard.settings.bucket))["Rules"]
+    days = max(rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule)
+    assert int(item["expires_at"]["N"]) > time.time() + 1.5 * days * 86_400
+    await yard.sweep()
+    assert await yard.keys() == set()
+
+
 async def test_messages_do_not_multiply(yard: Yard) -> None:
     """However often one sweeps: a message that was sent a moment ago may still be in the queue."""
     receipt = await yard.staged()
@@ -263,6 +301,23 @@ async def test_a_lost_table_or_bucket_is_not_made_worse(yard: Yard, what: str) -
     await yard.is_right()
 
 
+async def test_images_from_before_the_table_stay(yard: Yard) -> None:
+    """However many there are since: a table that was lost and made anew takes none of what it knows nothing of."""
+    for _ in range(3):
+        await yard.ready()
+    before = first_id_at(datetime.now(UTC) - timedelta(days=1))
+    old = await yard.stored(replace(receipt_of("user-of-old"), image_id=before))
+    young = await yard.stored()
+    report = await yard.sweep()
+    assert found(report) == only(Kind.STORED_WITHOUT_RECORD, 2, 1)
+    assert [old.image_id in line and "--force" in line for line in report.left] == [True]
+    keys = await yard.keys()
+    assert {key_of(old, "images", name) for name in NAMES} <= keys
+    assert not [key for key in keys if young.image_id in key]
+    assert found(await yard.sweep(force=True)) == only(Kind.STORED_WITHOUT_RECORD)
+    await yard.is_right()
+
+
 async def test_the_report(yard: Yard) -> None:
     """It reads as text and as JSON."""
     await yard.ready()
@@ -279,7 +334,7 @@ async def test_the_report(yard: Yard) -> None:
         "broken_off": None,
     }
     assert report.as_text().splitlines() == [
-        "Looked at 1 staged, 0 direct, 1 images, 1 records.",
+        "Looked at 1 staged, 0 direct, 1 images, 1 records, 0 reservations.",
         "staged_without_record: 1 found, 0 repaired (message sent again)",
         "unknown_key: 1 found, 0 repaired (not ours to remove)",
         "left: unknown_key: images/notes.txt",

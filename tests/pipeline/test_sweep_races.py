@@ -171,7 +171,7 @@ async def test_page_by_page(yard: Yard) -> None:
     small = Listing(yard.settings, 5), small_survey(yard, 2)
     report = await replace(yard, storage=replace(yard.storage, listing=small[0], survey=small[1])).sweep()
     await small[0].close()
-    assert report.looked_at == {"staged": 23, "direct": 0, "images": 14, "records": 9}
+    assert report.looked_at == {"staged": 23, "direct": 0, "images": 14, "records": 9, "reservations": 0}
     assert found(report) == {
         "staged_without_record": (23, 23),
         "stored_without_record": (5, 5),

@@ -95,7 +95,7 @@ async def test_a_position_that_makes_no_sense(yard: Yard, noted: Any) -> None:
     await turn.pass_on(noted)
     report = await sweep_in_turn(yard.settings, yard.storage, asyncio.Event())
     assert report
-    assert set(report.looked_at) == {"staged", "direct", "images", "records"}
+    assert set(report.looked_at) == {"staged", "direct", "images", "records", "reservations"}
 
 
 async def test_no_sweeps_are_wanted(yard: Yard) -> None:

@@ -259,7 +259,7 @@ async def test_the_schedule_lets_the_worker_sweep(client: Client, deployment: De
         answer = await functions.invoke(FunctionName=target["Arn"], Payload=target["Input"])
         report = json.loads(await answer["Payload"].read())
     assert report["repaired"] == {"record_without_variants": 1}, report
-    assert set(report["looked_at"]) == {"staged", "direct", "images", "records"}
+    assert set(report["looked_at"]) == {"staged", "direct", "images", "records", "reservations"}
     await idle(deployment)
     assert thumb in await keys(deployment, client.user)
     assert await ready(client, path) == record

@@ -1,6 +1,7 @@
 """What a worker takes for a message: what the service has sent, and nothing else."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,8 @@ from tests.sweeping import receipt_of
 # Always the same, as the names of tests are made of it.
 RECEIPT = replace(receipt_of("alice"), image_id="0199a1f0-1234-7abc-8def-0123456789ab")
 POISONOUS = poisonous(RECEIPT)
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+TAKEN_BY_SQS = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 
 @pytest.mark.parametrize("at", range(len(POISONOUS)), ids=[text[:60] + text[-30:] for text in POISONOUS])
@@ -68,3 +71,11 @@ def test_what_the_service_sends_is_read_as_it_was(
     read = Receipt.from_message(receipt.message)
     assert read == receipt
     assert {read, receipt} == {receipt}
+
+
+@pytest.mark.parametrize("words", ["\ufffe", "a\uffffb", "\\\ufffe\\", "\x7f\ue000\ufffd\U0001ffff"], ids=ascii)
+def test_sqs_takes_it(words: str) -> None:
+    """Whatever its owner calls it: an upload whose message is refused could never be processed."""
+    receipt = replace(RECEIPT, filename=words, title=words, tags=(words,))
+    assert TAKEN_BY_SQS.fullmatch(receipt.message)
+    assert Receipt.from_message(receipt.message) == receipt
