@@ -20,8 +20,8 @@ class Member(Protocol):
     """A connection."""
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a request."""
+    def dispensable(self) -> bool:
+        """Whether it waits for a request, or only for the rest of one that is answered."""
 
     @property
     def idle_since(self) -> float:
@@ -32,7 +32,7 @@ class Member(Protocol):
 
 
 class Crowd:
-    """Keeps their number at `most`: who comes then takes the place of who has been idle for longest."""
+    """Keeps their number at `most`: who comes then takes the place of who has had nothing to wait for the longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -59,7 +59,7 @@ class Crowd:
         self._turned_away.discard(member)
 
     def _make_room(self) -> bool:
-        idle = sorted((one for one in self._members if one.idle), key=attrgetter("idle_since"))
+        idle = sorted((one for one in self._members if one.dispensable), key=attrgetter("idle_since"))
         for member in idle[: max(1, self._most // SHARE)]:
             member.force_close()
             # Its transport may take a moment to end.

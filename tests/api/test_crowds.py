@@ -97,6 +97,17 @@ async def test_nobody_is_idle(small: Supervised) -> None:
     assert (await small.ask(whole)).status == 202
 
 
+async def test_the_refused_make_room(small: Supervised) -> None:
+    """Nobody without a name takes all places, by bodies that never come and of which only the rest is waited for."""
+    loop = asyncio.get_running_loop()
+    async with crowd(small.url, MOST, bare_head("Content-Type: image/jpeg", "Content-Length: 1000")) as opened:
+        async with asyncio.timeout(GOOD_SECONDS):
+            for one in opened:
+                assert (await loop.sock_recv(one, 100)).startswith(b"HTTP/1.1 401 ")
+        for _ in range(3):
+            assert (await small.ask(upload())).status == 202
+
+
 async def test_thousands(settings: Settings, tmp_path: Path) -> None:
     """Idle ones, slow headers and slow bodies, while a good client is served; they cost little, and leave nothing."""
     room = str(IDLE + HEADERS + BODIES + 50)
