@@ -21,13 +21,13 @@ class Member(Protocol):
 
     @property
     def dispensable(self) -> bool:
-        """Whether it waits for a request, or only for the rest of one that is answered."""
+        """Whether it waits for a request, or for the rest of one that is answered, or its client takes no answer."""
 
     @property
     def idle_since(self) -> float:
         """The time of the loop at which it began to."""
 
-    def force_close(self) -> None:
+    def give_way(self) -> None:
         """End it."""
 
 
@@ -61,7 +61,7 @@ class Crowd:
     def _make_room(self) -> bool:
         idle = sorted((one for one in self._members if one.dispensable), key=attrgetter("idle_since"))
         for member in idle[: max(1, self._most // SHARE)]:
-            member.force_close()
+            member.give_way()
             # Its transport may take a moment to end.
             self._members.discard(member)
         return bool(idle)

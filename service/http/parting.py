@@ -76,9 +76,20 @@ class Parting(web.RequestHandler):
 
     @property
     def dispensable(self) -> bool:
-        """Whether it is idle, or has its answer and only the rest of a refused body is waited for."""
+        """Whether it is idle, or has its answer and only the rest of a refused body is waited for, or stalls."""
         body = self._body
-        return self.idle or (body is not None and body is self._answered and not body.is_eof())
+        return self.idle or self._stalls or (body is not None and body is self._answered and not body.is_eof())
+
+    @property
+    def _stalls(self) -> bool:
+        return self._wire is not None and self._taking.stalls(self._wire)
+
+    def give_way(self) -> None:
+        """End it, as others need its place."""
+        wire, stalls = self._wire, self._stalls
+        self.force_close()
+        if wire is not None and stalls:
+            wire.abort()  # else it would be open until all is taken
 
     @property
     def idle_since(self) -> float:
