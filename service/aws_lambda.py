@@ -64,7 +64,8 @@ class Service:
             log.warning("cannot serve an event: %s", error)
             response = _as_response(problem_of(InvalidRequest("malformed_request", "The event is no sound request.")))
         except aiohttp.ClientError as error:
-            log.warning("an answer broke off: %r", error)
+            # Not what it says: that can have the request's address in it, query and all, and its headers.
+            log.warning("an answer broke off: %s", type(error).__name__)
             response = _as_response(problem_of(Unavailable("service_unavailable", "The answer broke off; try again.")))
         finally:
             hurry.cancel()

@@ -18,9 +18,10 @@ from service.settings import Settings
 
 SECRET = re.compile(
     r"""(?ix)
-    (?P<name>
+    (?P<header> (?: cookie | authorization ) \\*["']? \s* [=:] \s* \\*["']? ) [^\r\n"'}\]\\]+  # all of its words
+    | (?P<name>
         (?: \b bearer | \b basic ) \s+
-      | (?: signature | credential | security-token | authorization | api-?_?key | cookie | password | secret\w*
+      | (?: signature | credential | security-token | api-?_?key | password | secret\w*
           | \b(?: access_ | id_ | refresh_ )? token ) \\*["']? \s* [=:] \s* \\*["']?
     )
     (?! bearer\s | basic\s ) [^\s"'&,;<>)}\]\\]+
@@ -115,4 +116,4 @@ def _time(record: logging.LogRecord) -> str:
 
 def without_secrets(line: str) -> str:
     """The line, in which whatever looks like a credential is replaced; a last net, as nothing logs one on purpose."""
-    return SECRET.sub(lambda found: f"{found['name'] or ''}[hidden]", line)
+    return SECRET.sub(lambda found: f"{found['header'] or found['name'] or ''}[hidden]", line)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from worker import cage
+from worker.last_words import tellable
 from worker.protocol import header_length, read_header
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Child:
 
     async def is_at_rest(self) -> bool:
         """Whether it lives and has said nothing that it was not asked."""
-        if self._process.returncode is not None:
+        if self._process.returncode is not None or _has_ended(self.pid):
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
@@ -99,7 +100,7 @@ class Child:
         return self._process.returncode
 
     async def end(self) -> None:
-        """End it, and log the last that it said."""
+        """End it, and log what can be told of the last that it said."""
         with suppress(ProcessLookupError):
             self._process.kill()
         # Its pipes are emptied first: asyncio does not see the end of what it has ceased to read.
@@ -107,8 +108,18 @@ class Child:
             async with asyncio.timeout(END_SECONDS):
                 _, said = await asyncio.gather(self._stdout.read(), self._said)
                 if said:
-                    log.warning("decoder process %d said: %r", self.pid, said.decode(errors="replace"))
+                    log.warning("decoder process %d said %s", self.pid, tellable(said))
         await self._process.wait()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the system knows of a process's end, of which asyncio hears a moment later."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 async def _listen(process: Process, stderr: asyncio.StreamReader) -> bytes:

@@ -108,7 +108,11 @@ class Decoders:
         except (ConnectionError, EOFError, ValueError) as error:
             # One that talks nonsense may live on; `decode` ends it.
             returncode = await child.ended()
-            log.warning("decoder process %d gave no answer (it ended with %s): %r", child.pid, returncode, error)
+            # Not the error's repr: that of a UnicodeError has all that the process said, which may be the image.
+            log.warning(
+                "decoder process %d gave no answer (it ended with %s): %s: %s",
+                *(child.pid, returncode, type(error).__name__, error),
+            )
             raise DecoderDied("decoder_crashed", f"The decoder ended with {returncode} at this image.") from None
 
     async def close(self) -> None:

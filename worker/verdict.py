@@ -61,7 +61,7 @@ def read_verdict(header: dict[str, Any], blobs: list[bytes], variants: Mapping[s
             raise OutOfMemory
         case "not_sound":
             code, detail = header.get("code"), header.get("detail")
-            if code not in CODES or not isinstance(detail, str):
+            if not isinstance(code, str) or code not in CODES or not isinstance(detail, str):
                 raise ValueError("not a reason")
             return NotSound(code, "".join(filter(str.isprintable, detail[:DETAIL_CHARACTERS])))
         case "sound":

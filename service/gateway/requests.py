@@ -55,7 +55,8 @@ def read(event: Any, *, base_path: str = "", user_claim: str = "sub") -> Request
         target = _escaped(path).replace("?", "%3F") + (f"?{_escaped(query)}" if query else "")
         return Request(str(method), target, prefix, _headers(event), _body(event), _user(context, user_claim))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise NotHttp(f"this event carries no HTTP request: {error!r}") from None
+        # Not its repr: that of a UnicodeError has all of the text, which may be the body or the query.
+        raise NotHttp(f"this event carries no HTTP request: {type(error).__name__}: {error}") from None
 
 
 def _query(event: Mapping[str, Any], *, encoded: bool) -> str:

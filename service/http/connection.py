@@ -23,13 +23,12 @@ log = logging.getLogger(__name__)
 class Connection(Parting):
     """Answers also when the body ends early or its framing breaks, where aiohttp closes or goes on waiting."""
 
-    __slots__ = ("_body", "_heads", "_wired")
+    __slots__ = ("_heads", "_wired")
 
     def __init__(self, manager: web.Server, settings: Settings, crowd: Crowd, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, settings, crowd, loop)
         self._heads = Heads(loop, settings.header_seconds, settings.header_bytes, self._late)
-        # The body of the newest request; only that one can still be incomplete. How many bytes came, framing included.
-        self._body: StreamReader | None = None
+        # How many bytes of the newest body came, framing included.
         self._wired = 0
 
     def data_received(self, data: bytes) -> None:

@@ -20,19 +20,19 @@ class Member(Protocol):
     """A connection."""
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a request."""
+    def dispensable(self) -> bool:
+        """Whether it waits for a request, or for the rest of one that is answered, or its client takes no answer."""
 
     @property
     def idle_since(self) -> float:
         """The time of the loop at which it began to."""
 
-    def force_close(self) -> None:
+    def give_way(self) -> None:
         """End it."""
 
 
 class Crowd:
-    """Keeps their number at `most`: who comes then takes the place of who has been idle for longest."""
+    """Keeps their number at `most`: who comes then takes the place of who has had nothing to wait for the longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -59,9 +59,9 @@ class Crowd:
         self._turned_away.discard(member)
 
     def _make_room(self) -> bool:
-        idle = sorted((one for one in self._members if one.idle), key=attrgetter("idle_since"))
+        idle = sorted((one for one in self._members if one.dispensable), key=attrgetter("idle_since"))
         for member in idle[: max(1, self._most // SHARE)]:
-            member.force_close()
+            member.give_way()
             # Its transport may take a moment to end.
             self._members.discard(member)
         return bool(idle)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.web_request import BaseRequest
 
 from service.errors import Unavailable
@@ -26,7 +26,10 @@ class Parting(web.RequestHandler):
     :param crowd: all connections of this process.
     """
 
-    __slots__ = ("_crowd", "_ended", "_left", "_parting", "_settings", "_spare", "_taking", "_wire")
+    __slots__ = (
+        *("_answered", "_body", "_crowd", "_ended", "_left", "_parting"),
+        *("_settings", "_spare", "_taking", "_wire"),
+    )
 
     def __init__(self, manager: web.Server, settings: Settings, crowd: Crowd, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -40,6 +43,9 @@ class Parting(web.RequestHandler):
         )
         self._settings, self._crowd = settings, crowd
         self._taking = Taking(loop, settings.answer_idle_seconds, settings.min_bytes_per_second)
+        # The body of the newest request; only that one can still be incomplete. And that of the newest answered one.
+        self._body: StreamReader | None = None
+        self._answered: StreamReader | None = None
         # How many more bytes are read of what nobody wants.
         self._spare = settings.linger_bytes
         # Whether the client sends no more; whether it is not listened to any more; set when it has left then.
@@ -67,6 +73,23 @@ class Parting(web.RequestHandler):
     def idle(self) -> bool:
         """Whether it waits for a request, or only for a client that has had its last answer to go."""
         return (self._waiter is not None and not self._messages) or self._left is not None
+
+    @property
+    def dispensable(self) -> bool:
+        """Whether it is idle, or has its answer and only the rest of a refused body is waited for, or stalls."""
+        body = self._body
+        return self.idle or self._stalls or (body is not None and body is self._answered and not body.is_eof())
+
+    @property
+    def _stalls(self) -> bool:
+        return self._wire is not None and self._taking.stalls(self._wire)
+
+    def give_way(self) -> None:
+        """End it, as others need its place."""
+        wire, stalls = self._wire, self._stalls
+        self.force_close()
+        if wire is not None and stalls:
+            wire.abort()  # else it would be open until all is taken
 
     @property
     def idle_since(self) -> float:
@@ -115,6 +138,7 @@ class Parting(web.RequestHandler):
         if self._ended and not self._messages:
             self.close()
         finished = await super().finish_response(request, resp, start_time)
+        self._answered = request.content
         if self._parting and not self._messages and not self._ended:
             await self._see_off()
         return finished

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 FRAMING_BYTES = 512 * 1024
 """Of chunked bodies, beside as many bytes as they have content: what may lie in buffers is less than that."""
+STALL_SECONDS = 3.0
+"""Who takes nothing of an answer for so long gives way when there is no room for others."""
 
 
 class Heads:
@@ -39,18 +41,24 @@ class Heads:
 class Taking:
     """Whether a client takes what is sent to it. If not, the connection is cut, and what waits for it is free."""
 
-    __slots__ = ("_left", "_loop", "_rate", "_seconds", "_timer")
+    __slots__ = ("_left", "_loop", "_rate", "_seconds", "_since", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, rate: float) -> None:
         self._loop, self._seconds, self._rate = loop, seconds, rate
-        self._left = 0
+        self._left, self._since = 0, 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, transport: asyncio.WriteTransport) -> None:
         """Expect that in every `seconds` so many bytes are taken as the rate says, until `end`."""
         self.end()
-        self._left = transport.get_write_buffer_size()
+        self._left, self._since = transport.get_write_buffer_size(), self._loop.time()
         self._timer = self._loop.call_later(self._seconds, self._look, transport)
+
+    def stalls(self, transport: asyncio.WriteTransport) -> bool:
+        """Whether it has taken nothing at all, and that for a while."""
+        if self._timer is None or self._loop.time() - self._since < STALL_SECONDS:
+            return False
+        return transport.get_write_buffer_size() >= self._left
 
     def _look(self, transport: asyncio.WriteTransport) -> None:
         taken = self._left - transport.get_write_buffer_size()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.api.hostile import crowd, held, open_files, reset, resident
+from tests.api.hostile import connections, crowd, held, open_files, reset, resident
 from tests.api.supervised import HEALTH, Supervised, supervised, upload
 from tests.backstage import until
 from tests.driver import Answer
@@ -95,6 +95,37 @@ async def test_nobody_is_idle(small: Supervised) -> None:
 
     await until(gone)
     assert (await small.ask(whole)).status == 202
+
+
+async def test_the_refused_make_room(small: Supervised) -> None:
+    """Nobody without a name takes all places, by bodies that never come and of which only the rest is waited for."""
+    loop = asyncio.get_running_loop()
+    async with crowd(small.url, MOST, bare_head("Content-Type: image/jpeg", "Content-Length: 1000")) as opened:
+        async with asyncio.timeout(GOOD_SECONDS):
+            for one in opened:
+                assert (await loop.sock_recv(one, 100)).startswith(b"HTTP/1.1 401 ")
+        for _ in range(3):
+            assert (await small.ask(upload())).status == 202
+
+
+async def test_those_who_take_no_answer_make_room(settings: Settings, tmp_path: Path) -> None:
+    """Nobody takes all places by asking for much that needs no name, and reading nothing of it."""
+    asked = bare_head(target="/openapi.json", method="GET") * 60
+    async with supervised(settings, tmp_path, processes=1, MAX_CONNECTIONS="20", ANSWER_IDLE_SECONDS="600") as service:
+        opened = await connections(service.url, 20, asked, receive_bytes=4096)
+        try:
+
+            async def served() -> bool:
+                return (await service.ask(upload())).status == 202
+
+            await until(served)
+            # Their sockets are gone too, not only their places.
+            async with crowd(service.url, 18):
+                await until(served)
+                assert held(service.port) <= 20
+        finally:
+            for one in opened:
+                one.close()
 
 
 async def test_thousands(settings: Settings, tmp_path: Path) -> None:

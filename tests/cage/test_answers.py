@@ -3,8 +3,12 @@
 import asyncio
 import base64
 import logging
+import os
+import re
 import resource
+import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +89,7 @@ LIES: dict[str, Change] = {
     "animated": _blob(_animated),
     "too_large": lambda header, blobs: (_size(17, 17)(header, blobs), _blob(lambda: webp(17, 17))(header, blobs)),
     "unknown_reason": lambda header, blobs: header.update(verdict="not_sound", code="<script>", detail=""),
+    "reason_of_another_kind": lambda header, blobs: header.update(verdict="not_sound", code=["x"], detail=""),
     "no_reason": lambda header, blobs: header.update(verdict="not_sound"),
     "reason_without_detail": lambda header, blobs: header.update(verdict="not_sound", code="corrupt_image"),
 }
@@ -225,6 +230,19 @@ async def test_floods_cost_the_worker_no_memory(decoders: Decoders) -> None:
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 8 * MIB
 
 
+async def test_a_process_that_has_just_been_ended_gets_no_image() -> None:
+    """Also when the loop has had no time to hear of its end: the next image is innocent of it."""
+    others = decoder_pids()
+    async with open_decoders(replace(settings_at(NO_AWS), decoders=1), VARIANTS) as one:
+        for _ in range(3):
+            assert isinstance(await one.decode(jpeg_progressive().data, "image/jpeg"), Sound)
+            (pid,) = decoder_pids() - others
+            os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):  # asyncio's thread was faster
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 (so that the loop hears nothing)
+        assert isinstance(await one.decode(jpeg_progressive().data, "image/jpeg"), Sound)
+
+
 WORKS_ON = "works_on(*all):\n say(frame(*all))\n while True: pass\ndecoder_child.frame = works_on"
 
 
@@ -241,10 +259,21 @@ async def test_a_process_gets_no_cpu_between_two_images(decoders: Decoders) -> N
 
 
 async def test_the_last_words_of_a_decoder_are_logged(decoders: Decoders, caplog: pytest.LogCaptureFixture) -> None:
-    """In one line, with nothing in it that a terminal would obey, and not more than tells what happened."""
+    """In one line: what happened and where, and nothing that a picture has in it."""
     with caplog.at_level(logging.WARNING, "worker"):
-        await died(decoders, "sys.stderr.write('x' * 50_000 + '\\n\\x1b[2J'); open('/etc/passwd')")
-    (line,) = [one.getMessage() for one in caplog.records if " said: " in one.getMessage()]
-    assert "PermissionError" in line
+        await died(decoders, "sys.stderr.write('PIXELS' * 9_000 + '\\n\\x1b[2J'); open('/etc/passwd')")
+    (line,) = [one.getMessage() for one in caplog.records if " said " in one.getMessage()]
+    assert "4096 bytes: PermissionError" in line
+    assert re.search(r"decoder_child\.py:\d+", line)
     assert line.isprintable()
-    assert 1000 < len(line) < 20_000
+    assert "PIXELS" not in line
+    assert "passwd" not in line
+
+
+async def test_an_answer_that_is_none_is_not_logged(decoders: Decoders, caplog: pytest.LogCaptureFixture) -> None:
+    """It may be the picture itself."""
+    with caplog.at_level(logging.DEBUG):
+        assert await died(decoders, "say(struct.pack('>I', 1000) + b'PIXELS\\xff' + bytes(993))") == "decoder_crashed"
+    lines = [one.getMessage() for one in caplog.records]
+    assert any("gave no answer" in line for line in lines)
+    assert "PIXELS" not in str(lines)

@@ -85,6 +85,39 @@ def test_without_a_filter_nothing_is_started(outcomes: Outcomes, attack: str) ->
     assert outcomes("unfiltered")[attack] in ("EAGAIN", "can't start new thread")
 
 
+PARENT = """
+import ctypes, os
+from worker import cage
+
+def environment_is_open():
+    if (child := os.fork()) == 0:
+        try:
+            os._exit(len(open(f"/proc/{os.getppid()}/environ", "rb").read()) == 0)
+        except PermissionError:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+if not os.getuid():
+    os.setuid(65534)  # root sees everything
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # what changing the user took away
+open_before = environment_is_open()
+cage.hide_from_children()
+print(open_before, environment_is_open())
+"""
+
+
+def test_the_parent_is_hidden() -> None:
+    """Where there is no filter, the worker's own credentials are out of a decoder's reach all the same."""
+    looked = subprocess.run(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+        env={**os.environ, "SECRET": "x"},
+    )
+    assert looked.stdout == b"True False\n"
+
+
 FOREIGN_NUMBERS = {
     "x32": "ctypes.CDLL(None).syscall(0x40000000 | 39)",
     "i386": "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",

@@ -35,6 +35,18 @@ def asked_again(request: Request) -> tuple[str, list[tuple[str, str]]]:
     return unquote(path), parse_qsl(query, keep_blank_values=True, errors="strict")
 
 
+@pytest.mark.parametrize(
+    "private",
+    [{"body": "PRIVATE\ud800"}, {"rawQueryString": "title=PRIVATE\ud800"}, {"rawPath": "/PRIVATE\ud800"}],
+    ids=["body", "query", "path"],
+)
+def test_what_is_wrong_is_said_without_the_text_that_it_is_wrong_with(private: Event) -> None:
+    """It is logged."""
+    with pytest.raises(NotHttp, match="UnicodeEncodeError") as error:
+        read(http_api(Asked("POST", "/v1/images")) | private)
+    assert "PRIVATE" not in str(error.value)
+
+
 @ANY_KIND
 @settings(deadline=None)
 @given(segments=st.lists(TEXTS, max_size=3), parameters=PARAMETERS)

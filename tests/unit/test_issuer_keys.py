@@ -1,6 +1,8 @@
 """The keys of an issuer: when they are fetched, for how long they hold, and what is not taken for keys."""
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -186,7 +188,7 @@ async def test_nobody_at_the_address() -> None:
 
 
 def _no_documents() -> dict[str, tuple[int, dict[str, str], bytes]]:
-    key = Key("1").public
+    sound = json.dumps({"keys": [Key("1").public]}).encode()
     symmetric = b'{"keys": [{"kty": "oct", "kid": "1", "alg": "HS256", "k": "c2VjcmV0"}]}'
     return {
         "empty": (200, {}, b""),
@@ -198,9 +200,8 @@ def _no_documents() -> dict[str, tuple[int, dict[str, str], bytes]]:
         "symmetric": (200, {}, symmetric),
         "deep": (200, {}, b"[" * 100_000),
         "not utf-8": (200, {}, b'{"keys": ["\xff"]}'),
-        "too long": (200, {}, b" " * MOST_BYTES + str({"keys": [key]}).replace("'", '"').encode()),
-        "compressed": (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
-        "elsewhere": (302, {"Location": "/keys"}, b""),
+        "too long": (200, {}, b" " * MOST_BYTES + sound),
+        "compressed": (200, {"Content-Encoding": "gzip"}, gzip.compress(sound)),
         "error": (500, {}, b""),
         "not found": (404, {}, b""),
     }
@@ -220,6 +221,19 @@ async def test_what_is_no_set_of_keys(at: Watched, name: str) -> None:
     assert await at.knows("1")
     async with watched(at.issuer, jwt_jwks_url=f"{at.issuer.url}/keys") as without:
         assert await without.unavailable()
+
+
+async def test_no_redirect_is_followed(issuer: Issuer) -> None:
+    """Not even to where the keys are."""
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        issuer.instead = None
+        return web.Response(status=302, headers={"Location": "/keys"})
+
+    issuer.instead = elsewhere
+    async with watched(issuer, jwt_jwks_url=f"{issuer.url}/keys") as at:
+        assert await at.unavailable()
+    assert issuer.asked == ["/keys"]
 
 
 @pytest.mark.parametrize("named", ["https://other.example", "", "http://127.0.0.1"])

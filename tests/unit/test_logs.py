@@ -50,6 +50,9 @@ def test_a_traceback_is_in_it() -> None:
         ("got eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln here", "eyJhbGciOiJSUzI1NiJ9"),
         ("aws_secret_access_key=wJalrXUt", "wJalrXUt"),
         ("Cookie: session=12", "session=12"),
+        ("Cookie: theme=dark; session=12", "session=12"),
+        ("headers {'Cookie': 'theme=dark; session=12', 'Host': 'a'}", "session=12"),
+        ("Authorization: Digest username=alice, response=0badcafe", "0badcafe"),
         ("/v1/cloudimg_0123456789abcdefghijABCDEFGHIJ", "0123456789abcdefghijABCDEFGHIJ"),
     ],
 )
