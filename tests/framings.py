@@ -11,10 +11,10 @@ MALLORY = "mallory"
 SMUGGLED = (
     bare_head(f"X-User-Id: {MALLORY}", "Content-Type: image/png", f"Content-Length: {N}", "Connection: close") + PNG
 )
-TYPED = b"POST /v1/images HTTP/1.1\r\nHost: images.test\r\nX-User-Id: alice\r\nContent-Type: image/png\r\n"
+TYPED = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nX-User-Id: alice\r\nContent-Type: image/png\r\n"
 SIZED, CHUNKED = b"Content-Length: %d\r\n" % N, b"Transfer-Encoding: chunked\r\n"
 ENDED = chunk(PNG) + chunk(b"")
-GET = b"GET /healthz HTTP/1.1\r\nHost: images.test\r\n"
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def _sized(*lines: bytes) -> bytes:
@@ -26,7 +26,7 @@ def _chunked(body: bytes) -> bytes:
 
 
 def _line(line: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join((line, b"Host: images.test", *headers, b"", b""))
+    return b"\r\n".join((line, b"Host: localhost", *headers, b"", b""))
 
 
 _LENGTHS = (
@@ -80,15 +80,15 @@ REFUSED: dict[str, bytes] = {
     "line_feed_behind_the_headers": TYPED + SIZED + b"\n" + PNG,
     "line_feed_behind_the_line": _sized().replace(b"HTTP/1.1\r\n", b"HTTP/1.1\n"),
     "return_behind_the_line": _sized().replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r"),
-    **{f"host_{value!r}": GET.replace(b"images.test", value) + b"\r\n" for value in _HOSTS},
+    **{f"host_{value!r}": GET.replace(b"localhost", value) + b"\r\n" for value in _HOSTS},
     "behind_the_last_request": GET + b"Connection: close\r\n\r\n",
     "behind_one_in_http_1_0": b"GET /healthz HTTP/1.0\r\n\r\n",
     "no_host": b"GET /healthz HTTP/1.1\r\n\r\n",
     "two_hosts": GET + b"Host: other.test\r\n\r\n",
-    "the_same_host_twice": GET + b"Host: images.test\r\n\r\n",
-    "connect": _line(b"CONNECT images.test:80 HTTP/1.1"),
+    "the_same_host_twice": GET + b"Host: localhost\r\n\r\n",
+    "connect": _line(b"CONNECT localhost:80 HTTP/1.1"),
     "connect_path": _line(b"CONNECT /healthz HTTP/1.1"),
-    "authority": _line(b"GET images.test:80 HTTP/1.1"),
+    "authority": _line(b"GET localhost:80 HTTP/1.1"),
     "file_url": _line(b"GET file:///healthz HTTP/1.1"),
     "star": _line(b"GET * HTTP/1.1"),
     "fragment": _line(b"GET /healthz#a HTTP/1.1"),
@@ -171,7 +171,7 @@ READ: dict[str, tuple[list[int], bytes]] = {
     ),
     "absolute": ([200, 202], _line(b"GET http://other.test/healthz HTTP/1.1")),
     "empty_host": ([200, 202], b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n"),
-    "host_of_ipv6": ([200, 202], GET.replace(b"images.test", b"[::1]:8080") + b"\r\n"),
+    "host_of_ipv6": ([200, 202], GET.replace(b"localhost", b"[::1]:8080") + b"\r\n"),
     "empty_lines_before": ([200, 202], b"\r\n\r\n" + GET + b"\r\n"),
     "trace": ([405, 202], _line(b"TRACE /healthz HTTP/1.1")),
     "options": ([404, 202], _line(b"OPTIONS * HTTP/1.1")),

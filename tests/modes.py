@@ -21,7 +21,7 @@ Headers = list[tuple[str, str]]
 Way = tuple[str, Headers]
 """A way to be nobody: the `code` it gets, and the headers."""
 MODES = ("header", "api-key", "jwt")
-OWNER, OTHER = "owner", "other"
+OWNER, OTHER = "the-owner", "the-other"
 
 
 class Mode(Protocol):

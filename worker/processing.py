@@ -50,7 +50,9 @@ async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Don
     except DecoderDied as error:
         return Retry(Reason(code=error.code, detail=error.detail))
     except DecoderUnavailable as error:
-        return Retry(Reason(code="internal_error", detail=str(error)), outage=True)
+        # The record's reader need not know what is wrong with this machine.
+        log.error("%s", error)
+        return Retry(Reason(code="internal_error", detail="The worker could not look at this image."), outage=True)
     except ServiceError as error:
         return Retry(Reason(code=error.code, detail=error.detail), outage=True)
 

@@ -56,7 +56,7 @@ def _bytes(value: Any) -> bytes:
 
 def asked(client: Client, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:
     """A request as bytes, each character of a header one byte."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: images.test", "Connection: close"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
     named = {name.lower() for name, _ in headers}
     lines += [] if "x-user-id" in named else [f"X-User-Id: {client.user}"]
     lines += [f"{name}: {value}" for name, value in headers]

@@ -24,7 +24,7 @@ IDLE, HEADERS, BODIES, PIPELINED = (
     for name, few in (("IDLE", 800), ("HEADERS", 250), ("BODIES", 100), ("PIPELINED", 2000))
 )
 """`make crowd` brings more."""
-SLOW_HEADERS = b"POST /v1/images HTTP/1.1\r\nHost: images.test\r\nX-Slow: "
+SLOW_HEADERS = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 GOOD_SECONDS = 20.0
 """For a request in a crowd, on a machine that has more to do."""
 

@@ -235,9 +235,8 @@ async def test_a_port_that_is_taken(settings: Settings, tmp_path: Path) -> None:
 async def test_what_keeps_a_process_from_starting_ends_the_command(settings: Settings) -> None:
     """It is said once, and is not tried again."""
     ending = await run(environment(settings, AWS_PROFILE="nowhere", PORT="0"), "serve", "--processes", "3")
-    assert ending.code == 1
-    assert ending.err.count("Traceback") == 1
-    assert "ProfileNotFound" in ending.err
+    assert ending.code == 2
+    assert ending.err.count("cloud-images: The config profile (nowhere) could not be found") == 1
     assert "before it could serve" in ending.err
     assert "serving on" not in ending.err
 
