@@ -93,7 +93,7 @@ METHODS = {
     **dict.fromkeys(("get", "GeT", "HEAD"), 200),
     **dict.fromkeys(("TRACE", "OPTIONS", "PURGE", "DELETE", "PATCH", "POST"), 405),
     **dict.fromkeys(("", " ", "GET x", "Ü", "\ud800", "PRI", "X" * 9000, "GET / HTTP/1.1\r\nX-User-Id: x\r\n"), 400),
-    "CONNECT": 404,
+    "CONNECT": 400,
 }
 
 
