@@ -48,7 +48,16 @@ class ByHeader:
 
     def nobody(self) -> dict[str, Way]:
         """`tests/api/test_users.py` has more."""
-        odd = ("", "owner, owner", "owner/", "../owner", "idempotency#owner", '"owner"', "\xf6wner", "x" * 129)
+        odd = (
+            "",
+            f"{OWNER}, {OWNER}",
+            f"{OWNER}/",
+            f"../{OWNER}",
+            f"idempotency#{OWNER}",
+            f'"{OWNER}"',
+            "\xf6wner",
+            "x" * 129,
+        )
         return {
             "none": ("unauthenticated", []),
             "twice": ("invalid_user_id", self.user(OWNER) * 2),

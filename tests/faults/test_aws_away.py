@@ -13,7 +13,7 @@ from service.settings import Settings
 from service.storage import Storage, aws, open_storage
 from service.storage.objects import VARIANTS
 from service.storage.provision import provision
-from tests.backstage import Backstage, drain, final, whole, working
+from tests.backstage import Backstage, drain, final, until, whole, working
 from tests.conftest import settings_at
 from tests.driver import Answer, Client, client_of
 from tests.faults.between import NOTHING_THERE, aws_on, elsewhere, relay_to
@@ -146,8 +146,12 @@ async def hanging(settings: Settings) -> AsyncIterator[dict[str, Seen]]:
             relay.hang()
             seen = await look(client)
             relay.mend()
-            assert await parts_away(client) == set()
             assert (await upload(client.as_user("later"))).status == 202
+
+            async def all_there() -> bool:
+                return not await parts_away(client)
+
+            await until(all_there)
             return seen
 
     with pytest.MonkeyPatch.context() as patch:
@@ -164,6 +168,6 @@ async def test_a_part_that_takes_requests_and_never_answers(
     assert seen.away == {part}
     assert says_away(seen.with_key, part)
     assert seen.plain.status == 202 if part == "dynamodb" else says_away(seen.plain, part)
-    assert seen.seconds < PATIENCE_SECONDS / FASTER
+    assert seen.seconds < PATIENCE_SECONDS
     if part != "dynamodb":
         await backstage.nothing_of(f"{part}-hanging")
