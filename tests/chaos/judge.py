@@ -10,6 +10,7 @@ from tests.chaos.seams import IMAGE_ID
 
 NAMES = {"original", "thumb", "preview"}
 FINAL = {"ready", "rejected", "deleted"}
+COUNTED = {"ready", "failed"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Fault:
 
 def judge(ledger: Ledger, found: Found) -> list[Fault]:
     """All faults; none when every promise was kept."""
-    return [*_answers(ledger), *_lost(ledger, found), *_twice(ledger, found), *_orphans(found), *_unfinished(found)]
+    of_answers = [*_answers(ledger), *_lost(ledger, found), *_twice(ledger, found)]
+    return [*of_answers, *_orphans(found), *_miscounted(found), *_unfinished(found)]
 
 
 def _answers(ledger: Ledger) -> Iterator[Fault]:
@@ -99,6 +101,23 @@ def _gaps(image_id: str, record: Item, found: Found) -> Iterator[str]:
         for name, variant in record.get("variants", {}).items():
             if variant["size"] != found.sizes[place + name]:
                 yield f"{image_id} has another {name} than its record says"
+
+
+def _miscounted(found: Found) -> Iterator[Fault]:
+    """Each user's usage is the sum of what is kept for him, and nothing is reserved when nothing is on its way."""
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for record in found.records.values():
+        if record["status"] in COUNTED:
+            sums[record["user_id"]].update(images=1, bytes=int(record.get("size", 0)))
+    for item in found.items:
+        kind, _, user = item["user_id"].partition("#")
+        if kind == "usage" and item["image_id"] == "total":
+            sums[user].update(images=-int(item["images"]), bytes=-int(item["bytes"]))
+        elif kind == "usage":
+            yield Fault("miscounted", f"{item['size']} bytes of {user} are reserved", (item["image_id"],))
+    for user, difference in sums.items():
+        if any(difference.values()):
+            yield Fault("miscounted", f"the usage of {user} is off by {dict(difference)}")
 
 
 def _unfinished(found: Found) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from tests.chaos.found import Found, Look, looking_at
 from tests.chaos.judge import Fault
 from tests.chaos.ledger import Ledger
 from tests.chaos.processes import Processes, Running, processes_of
+from tests.chaos.seams import NOTHING_PLANNED
 from tests.driver import Client
 
 PEOPLE = 6
@@ -61,14 +62,15 @@ class Round:
 
     async def start(self, *words: str) -> Running:
         """A process that nobody kills."""
-        return await self.processes.start(*words, variables=UNHURRIED)
+        return await self.processes.start(*words, plan=NOTHING_PLANNED, variables=UNHURRIED)
 
-    @asynccontextmanager
-    async def running(self, *words: str) -> AsyncIterator[Running]:
-        """The same, which ends as it should."""
-        running = await self.start(*words)
-        yield running
-        await self.end(running)
+    async def work(self) -> None:
+        """A worker until the queue is empty."""
+        worker = await self.start("worker")
+        # A signal that comes before it listens to any would end it.
+        await asyncio.wait_for(self.processes.begun[worker.pid].wait(), CALM_SECONDS)
+        await self.until_empty()
+        await self.end(worker)
 
     async def end(self, running: Running) -> None:
         """SIGTERM, and a good end."""
@@ -79,8 +81,7 @@ class Round:
         """One sweep, which repairs all that it finds, and what the worker then has to do."""
         running = await self.processes.start(*SWEEP)
         assert await running.end_within(CALM_SECONDS) == 0, self.log
-        async with self.running("worker"):
-            await self.until_empty()
+        await self.work()
 
     async def until_empty(self) -> None:
         """Wait until the queue is."""

@@ -36,6 +36,18 @@ def record(image_id: str, status: str, **more: Any) -> dict[str, Any]:
     return {"user_id": "alice", "image_id": image_id, "status": status, **more}
 
 
+def total(images: int, size: int) -> dict[str, Any]:
+    """What is counted for alice."""
+    return {"user_id": "usage#alice", "image_id": "total", "images": images, "bytes": size, "changes": 9}
+
+
+def reserved(found: Found) -> Found:
+    """The same, with a place for an upload that never came, which counts."""
+    items = [item for item in found.items if item["image_id"] != "total"]
+    place = {"user_id": "usage#alice", "image_id": OTHER, "size": 7, "reserved_at": 1}
+    return replace(found, items=[*items, total(2, 12), place])
+
+
 def kept() -> Found:
     """What should be there then."""
     described = {"sha256": SPECIMEN.sha256, "size": 5, "title": "title"}
@@ -48,6 +60,7 @@ def kept() -> Found:
             record(DELETED, "deleted"),
             record(REJECTED, "rejected", sha256=BROKEN.sha256, size=6, title="title"),
             {"user_id": "idempotency#alice", "image_id": "a hash", "target": READY},
+            total(1, 5),
         ],
         messages=0,
         dead_letters=[f"of {READY}, whose worker died again and again"],
@@ -88,7 +101,7 @@ def with_one_more(found: Found) -> Found:
         found,
         sizes={**found.sizes, **{key.replace(PLACE, place): size for key, size in found.sizes.items()}},
         hashes={**found.hashes, place + "original": SPECIMEN.sha256},
-        items=[*found.items, first | {"image_id": OTHER}],
+        items=[*changed(found, "total", images=2, bytes=10).items, first | {"image_id": OTHER}],
     )
 
 
@@ -111,6 +124,10 @@ FAULTS: dict[str, tuple[str, Callable[[Found], Found]]] = {
     ),
     "a variant of another size": ("orphan", lambda found: with_object(found, PLACE + "thumb")),
     "other bytes": ("orphan", lambda found: replace(found, hashes={PLACE + "original": "0"})),
+    "a place is reserved": ("miscounted", reserved),
+    "an image too many is counted": ("miscounted", lambda found: changed(found, "total", images=2)),
+    "bytes too few are counted": ("miscounted", lambda found: changed(found, "total", bytes=4)),
+    "nothing is counted": ("miscounted", lambda found: without(found, "total")),
     "failed": ("unfinished", lambda found: changed(found, READY, status="failed")),
     "in the queue": ("unfinished", lambda found: replace(found, messages=1)),
     "a dead letter": ("unfinished", lambda found: replace(found, dead_letters=[f"of {OTHER}"])),
