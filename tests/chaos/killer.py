@@ -22,8 +22,10 @@ LIVES = 4
 PATIENCE = 10
 """The same for those whose plan does not come to pass."""
 SPARED, LATEST = 40, 120
-"""Most points that a process lives through before it dies at a new one (half of them at the first), and then at any."""
-OFTEN = 3
+"""Most points that a process lives through before it dies at a new one, and then at any."""
+AIMED = 0.7
+"""How many die at nothing but their first new point, while there are points that have to be died at."""
+OFTEN = 5
 """A point that so many processes have come through alive is one at which somebody has to die."""
 PARTS_LIVES = (1, 8)
 AGAIN_SECONDS = 0.05
@@ -123,8 +125,11 @@ class Killer:
         return loop.time() - began
 
     def _plan(self, command: str) -> Plan:
-        spared = self._dice.choice((0, self._dice.randrange(SPARED)))
-        return Plan(frozenset(self._toll.died[command]), spared, spared + self._dice.randint(1, LATEST))
+        known = frozenset(self._toll.died[command])
+        if self._dice.random() < AIMED and any(one.startswith(command) for one in self._toll.survivors):
+            return Plan(known, 0, NEVER)
+        spared = self._dice.randrange(SPARED)
+        return Plan(known, spared, spared + self._dice.randint(1, LATEST))
 
     def _kill_part(self, pid: int, words: tuple[str, ...]) -> None:
         kill(pid)

@@ -111,10 +111,12 @@ class Round:
         return self.processes.log.read_text(errors="replace")[-LOG_CHARACTERS:]
 
     def told(self, faults: list[Fault]) -> str:
-        """The faults, and the stories of the first ones."""
+        """The faults, and the stories of the first ones, with what the processes logged of them."""
         lines = [f"{fault.kind}: {fault.text}" for fault in faults]
+        log = self.processes.log.read_text(errors="replace").splitlines()
         for fault in faults[:STORIES]:
             lines += ["", f"--- {fault.kind}: {fault.text}", self.ledger.story(*fault.about)]
+            lines += [line for line in log if any(one in line for one in fault.about)]
         return "\n".join(lines)
 
 
