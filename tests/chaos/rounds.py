@@ -60,14 +60,24 @@ class Round:
             finally:
                 lives.cancel()
 
-    async def start(self, *words: str) -> Running:
-        """A process that nobody kills."""
-        return await self.processes.start(*words, plan=NOTHING_PLANNED, variables=UNHURRIED)
+    async def serve(self, *words: str) -> Running:
+        """A service that nobody kills; it listens, also to signals, which would end it before that."""
+
+        async def listens() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.settings.port)
+            except ConnectionRefusedError:
+                return False
+            writer.close()
+            return True
+
+        running = await self.processes.start(*words)
+        await until(listens, LOOK_SECONDS, CALM_SECONDS)
+        return running
 
     async def work(self) -> None:
-        """A worker until the queue is empty."""
-        worker = await self.start("worker")
-        # A signal that comes before it listens to any would end it.
+        """A worker that nobody kills until the queue is empty."""
+        worker = await self.processes.start("worker", plan=NOTHING_PLANNED, variables=UNHURRIED)
         await asyncio.wait_for(self.processes.begun[worker.pid].wait(), CALM_SECONDS)
         await self.until_empty()
         await self.end(worker)

@@ -94,7 +94,7 @@ async def _live_and_die(one: Round, kind: Kind, toll: Toll, kills: int, end: flo
         await asyncio.gather(haunt(*kind.serve, until=enough), *workers)
         await one.until_alone()
         # With it people come to an end of what they are at.
-        serve = await one.start(*kind.serve)
+        serve = await one.serve(*kind.serve)
     await one.end(serve)
     if kind.of_sweeps:
         await killer.until_done(*SWEEP, kills=kills)
