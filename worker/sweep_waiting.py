@@ -77,7 +77,11 @@ class Waiting:
             self._sweep.report.waiting += 1
             return
         if resent.times >= MOST_RESENDS:
-            await self._give_up(image, key)
+            # Time has passed since the last message, or else the queue must say that nobody has left it there.
+            if self._sweep.after_seconds or await self._storage.queue.is_empty():
+                await self._give_up(image, key)
+            else:
+                self._sweep.report.waiting += 1
             return
 
         async def send() -> None:

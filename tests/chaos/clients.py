@@ -19,10 +19,9 @@ class Person:
     """One user, who does one thing after the other."""
 
     def __init__(self, client: Client, ledger: Ledger, seed: int) -> None:
-        self._asking = Asking(client, ledger)
-        self._user = client.user
         self._ledger = ledger
         self._dice = random.Random(seed)
+        self._be(client)
         self._doings: dict[Callable[[], Awaitable[None]], int] = {
             self.upload: 30,
             self.upload_under_a_key: 25,
@@ -35,6 +34,7 @@ class Person:
             self.edit: 10,
             self.look: 10,
             self.fetch: 4,
+            self.be_somebody_new: 4,
         }
 
     async def live(self, stop: asyncio.Event) -> None:
@@ -44,6 +44,13 @@ class Person:
             await doing()
             # Not to wait for anything: people think.
             await asyncio.sleep(self._dice.uniform(0, THINKING_SECONDS))
+
+    async def be_somebody_new(self) -> None:
+        """Of whom nothing is known yet, from now on."""
+        self._be(self._asking.client.as_user(f"user-{self._dice.getrandbits(64):x}"))
+
+    def _be(self, client: Client) -> None:
+        self._asking, self._user = Asking(client, self._ledger), client.user
 
     async def upload(self) -> None:
         """Once; who hears nothing may leave it at that."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Processes:
         self._running: dict[int, Running] = {}
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._orphans: dict[int, int] = {}
+        self.begun: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._variables = environment_of(settings) | {"TMPDIR": str(folder / "tmp")}
         self.log = folder / "log"
         self.told: Told = lambda *_: None
@@ -59,7 +61,10 @@ class Processes:
     async def start(
         self, *words: str, plan: Plan | None = None, seed: int = 0, variables: Mapping[str, str] | None = None
     ) -> Running:
-        """`cloud-images` with these words and further variables; it dies by `plan` if it has one."""
+        """`cloud-images` with these words and further variables; it dies by `plan` if it has one.
+
+        With a plan it tells of the points that it comes to; `begun` of its pid is set at the first.
+        """
         dying = plan and (sorted(plan.known), plan.spared, plan.last, seed)
         environment = {**self._variables, **(variables or {})}
         command = {"words": words, "environment": environment, "plan": dying, "log": str(self.log)}
@@ -86,9 +91,11 @@ class Processes:
             elif what == "ended":
                 self._end(pid, *more)
             else:
+                self.begun[pid].set()
                 self.told(what, pid, *more)
 
     def _end(self, pid: int, code: int) -> None:
+        self.begun.pop(pid, None)
         running = self._running.pop(pid, None)
         if running:
             running.ended.set_result(code)

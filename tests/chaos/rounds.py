@@ -19,6 +19,7 @@ from tests.chaos.found import Found, Look, looking_at
 from tests.chaos.judge import Fault
 from tests.chaos.ledger import Ledger
 from tests.chaos.processes import Processes, Running, processes_of
+from tests.chaos.seams import NOTHING_PLANNED
 from tests.driver import Client
 
 PEOPLE = 6
@@ -59,9 +60,27 @@ class Round:
             finally:
                 lives.cancel()
 
-    async def start(self, *words: str) -> Running:
-        """A process that nobody kills."""
-        return await self.processes.start(*words, variables=UNHURRIED)
+    async def serve(self, *words: str) -> Running:
+        """A service that nobody kills; it listens, also to signals, which would end it before that."""
+
+        async def listens() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.settings.port)
+            except ConnectionRefusedError:
+                return False
+            writer.close()
+            return True
+
+        running = await self.processes.start(*words)
+        await until(listens, LOOK_SECONDS, CALM_SECONDS)
+        return running
+
+    async def work(self) -> None:
+        """A worker that nobody kills until the queue is empty."""
+        worker = await self.processes.start("worker", plan=NOTHING_PLANNED, variables=UNHURRIED)
+        await asyncio.wait_for(self.processes.begun[worker.pid].wait(), CALM_SECONDS)
+        await self.until_empty()
+        await self.end(worker)
 
     async def end(self, running: Running) -> None:
         """SIGTERM, and a good end."""
@@ -72,9 +91,7 @@ class Round:
         """One sweep, which repairs all that it finds, and what the worker then has to do."""
         running = await self.processes.start(*SWEEP)
         assert await running.end_within(CALM_SECONDS) == 0, self.log
-        # It ends by itself: a signal could come before it listens to any.
-        running = await self.processes.start("worker", "--burst", variables=UNHURRIED)
-        assert await running.end_within(CALM_SECONDS) == 0, self.log
+        await self.work()
 
     async def until_empty(self) -> None:
         """Wait until the queue is."""
@@ -104,10 +121,12 @@ class Round:
         return self.processes.log.read_text(errors="replace")[-LOG_CHARACTERS:]
 
     def told(self, faults: list[Fault]) -> str:
-        """The faults, and the stories of the first ones."""
+        """The faults, and the stories of the first ones, with what the processes logged of them."""
         lines = [f"{fault.kind}: {fault.text}" for fault in faults]
+        log = self.processes.log.read_text(errors="replace").splitlines()
         for fault in faults[:STORIES]:
             lines += ["", f"--- {fault.kind}: {fault.text}", self.ledger.story(*fault.about)]
+            lines += [line for line in log if any(one in line for one in fault.about)]
         return "\n".join(lines)
 
 

@@ -17,11 +17,15 @@ from typing import Any, get_type_hints
 
 from service.storage import Storage
 
-BEFORE, DURING, AFTER = "before", "during", "after"
+BEFORE, DURING, AFTER = MOMENTS = "before", "during", "after"
 """The call has not begun; its request is under way and nobody will read the answer; the answer has come."""
 DURING_SECONDS = (0.0, 0.001, 0.003, 0.01)
 IMAGE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 MOST_CHARACTERS = 4000
+ENDS = {"finish", "close"}
+"""These ask AWS for nothing; they only wait for calls that are points themselves."""
+ENDS = {"finish", "close"}
+"""These ask AWS for nothing; they only wait for calls that are points themselves."""
 
 Tell = Callable[[str, str, str], None]
 """Is called with what happens (`begins`, `crossed` or `dies`), at which point, and the image it is about, if any."""
@@ -38,6 +42,10 @@ class Plan:
     def wants(self, point: str, crossed: int) -> bool:
         """Whether this point, the `crossed`th that the process comes to, is its last."""
         return crossed >= self.last or (crossed > self.spared and point not in self.known)
+
+
+NEVER = 10**9
+NOTHING_PLANNED = Plan(frozenset(), NEVER, NEVER)
 
 
 class Seams:
@@ -124,7 +132,11 @@ def parts() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     hints = get_type_hints(Storage)
     for cls in dict.fromkeys(hints[part.name] for part in fields(Storage)):
         for name, member in list(vars(cls).items()):
-            if not name.startswith("_") and (inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member)):
+            if (
+                name not in ENDS
+                and not name.startswith("_")
+                and (inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member))
+            ):
                 yield cls, name, member
 
 

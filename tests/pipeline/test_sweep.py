@@ -245,6 +245,19 @@ async def test_an_upload_that_kills_its_workers_is_given_up(yard: Yard) -> None:
     await yard.is_right()
 
 
+async def test_an_upload_whose_messages_nobody_has_taken_yet_is_not_given_up(yard: Yard) -> None:
+    """However often a sweep that waits for nothing comes by while no worker runs."""
+    receipt = await yard.staged()
+    for _ in range(MOST_RESENDS):
+        assert found(await yard.sweep()) == only(Kind.STAGED_WITHOUT_RECORD)
+    report = await yard.sweep()
+    assert (found(report), report.waiting, await yard.backstage.messages()) == ({}, 1, MOST_RESENDS)
+    assert await yard.record(receipt) is None
+    await yard.drain()
+    assert await yard.status(receipt) == "ready"
+    await yard.is_right()
+
+
 STRANGE = [
     *("images/notes.txt", "images/alice/notes", "images/alice/x/original", "incoming/alice", "direct/alice/x"),
     *("incoming/alice/not-an-id", "incoming//double", "images/.hidden/0/original", "images/é/ü/original"),
