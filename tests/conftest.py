@@ -14,6 +14,36 @@ from tests import local_aws
 from tests.driver import Client, client_of
 from worker.decoder import Decoders, open_decoders
 
+LONGEST_FIRST = (
+    "tests/chaos/test_kills.py",
+    "tests/serverless/test_deployed",
+    "tests/chaos/test_kills_of_several",
+    "tests/faults/test_each_call",
+    "tests/chaos/",
+    "tests/api/test_command_line",
+    "tests/pipeline/test_sweep_races",
+    "tests/serverless/test_worker_function",
+    "tests/cage/",
+    "tests/api/test_any_request",
+    "tests/api/test_crowds",
+    "tests/api/test_processes",
+    "tests/api/test_dev",
+    "tests/pipeline/test_usage",
+    "tests/pipeline/test_quota",
+    "tests/pipeline/test_shutdown",
+    "tests/faults/",
+)
+"""Files that take long, by the beginning of their path; else the last of them keeps one process busy alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest come first; the order within a file stays."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((at for at, begin in enumerate(LONGEST_FIRST) if item.nodeid.startswith(begin)), len(LONGEST_FIRST))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def scrubbed_environment() -> Iterator[None]:
