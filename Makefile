@@ -44,8 +44,8 @@ help:
 	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
-	@echo "make chaos   kills service and worker KILLS=2000 times, within SECONDS=7200, and compares what is left with what clients"
-	@echo "             were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
+	@echo "make chaos   kills service, worker and sweep KILLS=2000 times, each kind within SECONDS=7200, and compares what is left"
+	@echo "             with what clients were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
 
 setup: $(READY) $(LOCAL_AWS_READY)

@@ -28,6 +28,19 @@ def judge(ledger: Ledger, found: Found) -> list[Fault]:
     return [*of_answers, *_orphans(found), *_miscounted(found), *_unfinished(found)]
 
 
+def judge_before_sweep(ledger: Ledger, found: Found) -> list[Fault]:
+    """What a sweep would repair and must not have to, once the queue is empty: acknowledged uploads without a message.
+
+    Only those whose workers died again and again wait for it, as dead letters.
+    """
+    dead = {image_id for letter in found.dead_letters for image_id in IMAGE_ID.findall(letter)}
+    return [
+        Fault("forgotten", f"{image.image_id} has neither a record nor a message", (image.image_id,))
+        for image in ledger.images.values()
+        if not image.deleted and image.image_id not in found.records and image.image_id not in dead
+    ]
+
+
 def _answers(ledger: Ledger) -> Iterator[Fault]:
     for text in ledger.wrong:
         yield Fault("wrong answer", text, tuple(IMAGE_ID.findall(text)))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.judge import judge
+from tests.chaos.judge import judge, judge_before_sweep
 from tests.chaos.killer import Killer, Toll
 from tests.chaos.rounds import SWEEP, Round, round_of
 from tests.chaos.seams import MOMENTS, parts
@@ -59,7 +59,11 @@ async def survive(endpoint: str, folder: Path, kind: Kind) -> None:
         settings = settings_at(endpoint, **(QUICK | dict(kind.settings)))
         async with round_of(settings, dice, folder / str(number)) as one:
             await _live_and_die(one, kind, toll, min(kills, toll.kills + MOST_KILLS), end)
-            left += len(judge(one.ledger, await one.look.everything()))
+            found = await one.look.everything()
+            left += len(judge(one.ledger, found))
+            if not kind.of_sweeps:
+                faults = judge_before_sweep(one.ledger, found)
+                assert not faults, f"CHAOS_SEED={SEED}\n{one.told(faults)}"
             await one.sweep()
             found = await one.end_state()
             faults = judge(one.ledger, found)
@@ -76,7 +80,6 @@ async def survive(endpoint: str, folder: Path, kind: Kind) -> None:
         print("0 lost, 0 twice, 0 orphans, 0 miscounted after one sweep each")
         if toll.kills >= kills:
             break
-    assert not kind.everywhere or not toll.survivors
 
 
 async def _live_and_die(one: Round, kind: Kind, toll: Toll, kills: int, end: float) -> None:
@@ -86,7 +89,8 @@ async def _live_and_die(one: Round, kind: Kind, toll: Toll, kills: int, end: flo
     async with one.people() as lives:
 
         def enough() -> bool:
-            assert asyncio.get_running_loop().time() < end, f"CHAOS_SEED={SEED}: too slow: {toll}, {toll.survivors}"
+            late = asyncio.get_running_loop().time() > end
+            assert not late, f"CHAOS_SEED={SEED}: {toll}, and nobody has died at {toll.survivors}"
             return lives.done() or (toll.kills >= before_sweeps and not (kind.everywhere and toll.survivors))
 
         haunt = killer.haunt_parts if len(kind.serve) > 1 else killer.haunt

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.found import Found
-from tests.chaos.judge import judge
+from tests.chaos.judge import judge, judge_before_sweep
 from tests.chaos.ledger import Ledger, Upload
 from tests.chaos.specimens import Specimen
 
@@ -139,6 +139,14 @@ FAULTS: dict[str, tuple[str, Callable[[Found], Found]]] = {
 def test_a_fault(name: str) -> None:
     kind, spoil = FAULTS[name]
     assert kind in {fault.kind for fault in judge(told(), spoil(kept()))}
+
+
+def test_who_has_neither_record_nor_message_is_forgotten() -> None:
+    """A dead letter is a message; what was deleted needs none."""
+    assert judge_before_sweep(told(), kept()) == []
+    assert judge_before_sweep(told(), without(without(kept(), READY), DELETED)) == []
+    (fault,) = judge_before_sweep(told(), without(kept(), REJECTED))
+    assert (fault.kind, fault.about) == ("forgotten", (REJECTED,))
 
 
 def test_a_wrong_answer_is_a_fault() -> None:
