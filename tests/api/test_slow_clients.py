@@ -63,7 +63,9 @@ async def test_headers_that_drip(first: bool, loop: str, settings: Settings) -> 
             assert (await wire.answer()).status == 200
         begin = time.monotonic()
         await wire.send(b"POST /v1/images HTTP/1.1\r\nX-Drip: ")
-        assert await while_dripping(wire, b"x", wire.rest()) == b""
+        # Nothing is said; what still drips then may be answered by a reset.
+        with suppress(ConnectionResetError):
+            assert await while_dripping(wire, b"x", wire.rest()) == b""
         assert 0.3 < time.monotonic() - begin < 8
 
 
