@@ -123,6 +123,7 @@ crowd: export CROWD_BODIES ?= 500
 crowd: export CROWD_PIPELINED ?= 10000
 crowd: setup
 	$(BIN)/python -m pytest -s tests/api/test_crowds.py
+
 chaos: SECONDS = 7200
 chaos: setup
 	KILLS='$(KILLS)' RESTARTS='$(RESTARTS)' CHAOS_SECONDS='$(SECONDS)' $(BIN)/python -m pytest -q -s tests/chaos
