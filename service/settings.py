@@ -119,6 +119,18 @@ class Settings:
     wait_seconds: float = _setting(
         "PREFER_WAIT_SECONDS", 30.0, values.between(0, 300, float), "the longest wait that `Prefer: wait` gets"
     )
+    events_seconds: float = _setting(
+        "EVENTS_SECONDS",
+        300.0,
+        values.between(0, 3600, float),
+        "how long a stream of events lasts at most; then its client comes again and goes on",
+    )
+    events_heartbeat_seconds: float = _setting(
+        "EVENTS_HEARTBEAT_SECONDS",
+        15.0,
+        values.between(0.1, 600, float),
+        "how often a stream says that it is there, for those between that cut what is silent",
+    )
     idempotency_seconds: int = _setting(
         "IDEMPOTENCY_SECONDS", 86_400, values.between(1, 14 * 86_400), "how long an `Idempotency-Key` is remembered"
     )

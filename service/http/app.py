@@ -12,6 +12,7 @@ from service.http.body import known_expectations
 from service.http.content import get_content
 from service.http.cross_origin import open_to_pages
 from service.http.direct_uploads import post_upload
+from service.http.events import get_events
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.openapi import get_openapi
@@ -21,6 +22,7 @@ from service.http.rate_limit import limit_rates
 from service.http.safety import make_safe
 from service.http.uploads import post_image
 from service.http.usage import get_usage
+from service.http.watch import WATCH, Watch
 from service.intake.spool import Spool
 from service.intake.structure import Limits
 from service.settings import Settings
@@ -51,6 +53,7 @@ def make_app(settings: Settings) -> web.Application:
             web.patch("/v1/images/{image_id}", patch_image, **later),
             web.delete("/v1/images/{image_id}", delete_image, **later),
             web.get("/v1/images/{image_id}/content", get_content, **later),
+            web.get("/v1/images/{image_id}/events", get_events, **later),
             web.post("/v1/uploads", post_upload, **later),
             web.get("/v1/usage", get_usage, **later),
             web.get("/healthz", healthz),
@@ -68,6 +71,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
     app[CLOSING] = asyncio.Event()
     async with open_storage(app[SETTINGS]) as storage:
         app[STORAGE] = storage
+        app[WATCH] = Watch(storage.catalog, app[CLOSING])
         yield
 
 

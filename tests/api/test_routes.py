@@ -43,6 +43,7 @@ async def test_unknown_paths(client: Client, path: str) -> None:
         ("/v1/images", "GET HEAD POST", "PUT PATCH DELETE OPTIONS"),
         (IMAGE, "GET HEAD PATCH DELETE", "POST PUT OPTIONS"),
         (f"{IMAGE}/content", "GET HEAD", "POST PUT PATCH DELETE"),
+        (f"{IMAGE}/events", "GET HEAD", "POST PUT PATCH DELETE"),
         ("/healthz", "GET HEAD", "POST"),
         ("/readyz", "GET HEAD", "DELETE"),
         ("/metrics", "GET HEAD", "POST"),

@@ -33,6 +33,8 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", ONE): {},
     ("GET", f"{ONE}/content"): {},
     ("HEAD", f"{ONE}/content"): {},
+    ("GET", f"{ONE}/events"): {},
+    ("HEAD", f"{ONE}/events"): {},
     ("POST", "/v1/uploads"): {"json": {"content_type": "image/png"}},
     ("GET", "/v1/usage"): {},
     ("HEAD", "/v1/usage"): {},
