@@ -63,14 +63,16 @@ class Queue:
             self._url = self._endpoint.rstrip("/") + urlsplit(url).path if self._endpoint else url
         return self._url
 
-    async def send(self, body: str) -> None:
-        """Send a message; durable when this returns."""
+    async def send(self, body: str, trace: traces.Context | None = None) -> None:
+        """Send a message; durable when this returns.
+
+        :param trace: of a message that is sent once more, which stays where in its trace it was.
+        """
+        if trace is not None:
+            await self._add(body, trace)
+            return
         with traces.span("send message", self._sending, kind="producer") as span:
             await self._add(body, span.context)
-
-    async def send_again(self, delivery: Delivery) -> None:
-        """Send the message of a delivery once more, as part of the trace that it had; durable when this returns."""
-        await self._add(delivery.body, delivery.trace)
 
     async def _add(self, body: str, trace: traces.Context | None) -> None:
         # The time limit counts from here: the entries before this one may be waiting for an SQS that does not answer.

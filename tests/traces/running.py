@@ -53,5 +53,12 @@ async def service(known: Environment, log: Path, *words: str) -> AsyncIterator[C
             line = next((one for one in said if one.startswith("serving on ")), None)
             return line.split()[2] if line else None
 
-        async with aiohttp.ClientSession() as session:
-            yield Client(session, await until(url), "alice")
+        async with client_at(await until(url)) as client:
+            yield client
+
+
+@asynccontextmanager
+async def client_at(url: str) -> AsyncIterator[Client]:
+    """A client with connections of its own."""
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, url, "alice")
