@@ -325,6 +325,33 @@ class Settings:
     )
     access_log: bool = _setting("ACCESS_LOG", True, values.flag, "1: log a line for each request")
 
+    # Traces. The other standard variables are read by OpenTelemetry itself.
+    otlp_traces_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        None,
+        values.url,
+        "where traces go (OTLP over HTTP), as in `http://localhost:4318/v1/traces`; without this and the next: nowhere",
+    )
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", None, values.url, "the same without its path, as in `http://localhost:4318`"
+    )
+    otlp_protocol: str = _setting(
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+        "http/protobuf",
+        values.text,
+        "how; there is no other way",
+    )
+    traces_exporter: str = _setting("OTEL_TRACES_EXPORTER", "otlp", values.text, "`none`: no traces")
+    otel_disabled: bool = _setting("OTEL_SDK_DISABLED", False, values.flag, "1: no traces")
+
+    @property
+    def traces_to(self) -> str | None:
+        """Where traces go; None when nobody collects them."""
+        if self.otel_disabled or "otlp" not in self.traces_exporter.replace(" ", "").split(","):
+            return None
+        at = self.otlp_endpoint
+        return self.otlp_traces_endpoint or (f"{at.rstrip('/')}/v1/traces" if at else None)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
         """Settings from `environ` (the process's own by default); `overrides` win, None among them means not given.

@@ -103,7 +103,7 @@ class Consumer:
         """
 
         async def renew(delivery: Delivery) -> None:
-            await self._storage.queue.send(delivery.body)
+            await self._storage.queue.send(delivery.body, delivery.trace)
             await self._storage.queue.delete(delivery)
 
         outcomes = await asyncio.gather(*map(renew, deliveries), return_exceptions=True)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from service import traces
 from service.settings import Settings
 from worker.child import Child
 from worker.protocol import frame
@@ -70,7 +71,9 @@ class Decoders:
                 "pixels": pixels,
                 "bounds": self._bounds,
             }
-            verdict = await self._ask(child, request, data)
+            # Without the wait for a slot: what one image took.
+            with traces.span("decode"):
+                verdict = await self._ask(child, request, data)
             alive = child
         finally:
             if alive is None and child is not None:

@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from service import logs
+from service import logs, traces
 from service.errors import ServiceError
-from service.images import Reason, Receipt, UndecodableMessage
+from service.images import Reason, Receipt, Status, UndecodableMessage
 from service.intake.structure import Limits
 from service.settings import Settings
 from service.storage import Storage
@@ -49,6 +49,12 @@ class Deliveries:
         self._stop = stop
         self._outage_seconds = outage_seconds
         self._limits = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
+        self._processing: traces.Attributes = {
+            "messaging.system": "aws_sqs",
+            "messaging.destination.name": settings.queue,
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+        }
         self._most: int | None = None
         self.met_outage = False
         """Whether AWS has been away at any of them."""
@@ -58,25 +64,38 @@ class Deliveries:
 
         :raises Unavailable: it shall come again, but there is nobody to say so to.
         """
+        with (
+            traces.span("process message", self._processing, kind="consumer", parent=delivery.trace) as span,
+            logs.about(**span.ids),
+        ):
+            span.note("cloud_images.delivery", delivery.count)
+            return await self._handle(delivery)
+
+    async def _handle(self, delivery: Delivery) -> int | None:
         try:
             uploads = uploads_in(delivery.body)
         except UndecodableMessage as error:
             log.warning("delivery %d of a message did not work: %s", delivery.count, error)
+            traces.fail("undecodable_message")
             return await self._seconds_before_next(delivery)
         retries: dict[Upload, Retry] = {}
         for upload in uploads:
             with logs.about(user_id=upload.user_id, image_id=upload.image_id):
+                traces.note(traces.IMAGE_ID, upload.image_id)
                 outcome = await self._process(upload)
                 if isinstance(outcome, Retry):
                     log.warning("delivery %d did not work: %s", delivery.count, outcome.reason.detail)
+                    traces.fail(outcome.reason.code)
                     retries[upload] = outcome
                 else:
                     log.info("%s", outcome.status or "nothing left to do")
+                    traces.note("cloud_images.status", outcome.status or "nothing left to do")
         if not retries:
             return None
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
             for upload, retry in retries.items():
                 await self._fail(upload, retry.reason)
+            traces.note("cloud_images.status", Status.FAILED)
         elif self._stop.is_set() and all(retry.outage for retry in retries.values()):
             return self._outage_seconds
         return await self._seconds_before_next(delivery)

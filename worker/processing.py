@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service import traces
 from service.errors import ServiceError
 from service.images import Reason, Receipt, Record, Status, Variant
 from service.storage import Storage
@@ -38,13 +39,15 @@ class Retry:
 async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Done | Retry:
     """Take one upload all the way; never raises for what is wrong with the upload or with AWS."""
     try:
-        content = await storage.objects.get_staged(receipt)
+        with traces.span("fetch", kind="client"):
+            content = await storage.objects.get_staged(receipt)
         if content is None:
             return await _nothing_staged(receipt, storage)
         if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
         decoded = await decoders.decode(content, receipt.content_type, receipt.width * receipt.height)
         if isinstance(decoded, NotSound):
+            traces.note("cloud_images.reason", decoded.code)
             return await reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
         return await _store(receipt, storage, content, decoded)
     except DecoderDied as error:
@@ -80,10 +83,11 @@ async def _nothing_staged(receipt: Receipt, storage: Storage) -> Done:
 
 async def _store(receipt: Receipt, storage: Storage, content: bytes, sound: Sound) -> Done:
     objects = storage.objects
-    await asyncio.gather(
-        objects.put_image(receipt, ORIGINAL, receipt.content_type, content),
-        *(objects.put_image(receipt, name, VARIANT_TYPE, data) for name, (*_, data) in sound.variants.items()),
-    )
+    with traces.span("store", kind="client"):
+        await asyncio.gather(
+            objects.put_image(receipt, ORIGINAL, receipt.content_type, content),
+            *(objects.put_image(receipt, name, VARIANT_TYPE, data) for name, (*_, data) in sound.variants.items()),
+        )
     variants = {
         name: Variant(width=width, height=height, size=len(data))
         for name, (width, height, data) in sound.variants.items()
@@ -103,7 +107,8 @@ async def reject(receipt: Receipt, storage: Storage, reason: Reason) -> Done:
 async def _settle(record: Record, storage: Storage) -> Done:
     """Write the record and remove what is not needed any more: bytes of nothing that is `ready` stay."""
     receipt = record.receipt
-    earlier = await storage.catalog.settle(record)
+    with traces.span("record", kind="client"):
+        earlier = await storage.catalog.settle(record)
     settled = earlier or record
     if isinstance(settled, Deleted) or settled.status is not Status.READY:
         await storage.objects.delete_image(receipt.user_id, receipt.image_id)

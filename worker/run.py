@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 
+from service import traces
 from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.storage.objects import VARIANTS
@@ -23,7 +24,11 @@ async def work(settings: Settings, *, burst: bool = False) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    async with open_storage(settings) as storage, open_decoders(settings, VARIANTS) as decoders:
+    async with (
+        traces.exporting(settings, "cloud-images-worker"),
+        open_storage(settings) as storage,
+        open_decoders(settings, VARIANTS) as decoders,
+    ):
         log.info("working on queue %s", settings.queue)
         async with _sweeping(settings, storage, stop) if not burst else nullcontext():
             await Consumer(settings, storage, decoders, stop).run(burst=burst)

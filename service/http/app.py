@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service import traces
 from service.http.access import identified, request_id_of
 from service.http.auth import AUTHENTICATOR, authenticate, authentication, make_authenticator
 from service.http.body import known_expectations
@@ -20,6 +21,7 @@ from service.http.operations import LOOKS, Looks, healthz, readyz
 from service.http.problems import problems
 from service.http.rate_limit import limit_rates
 from service.http.safety import make_safe
+from service.http.tracing import traced
 from service.http.uploads import post_image
 from service.http.usage import get_usage
 from service.http.watch import WATCH, Watch
@@ -37,6 +39,8 @@ def make_app(settings: Settings) -> web.Application:
     :raises SettingsError: the settings that AUTH_MODE needs are missing, or cannot be used.
     """
     app = web.Application(middlewares=[identified, problems, known_expectations])
+    if traces.are_on():
+        app.middlewares.insert(1, traced)
     app[SETTINGS] = settings
     app[AUTHENTICATOR] = make_authenticator(settings)
     open_to_pages(app)

@@ -109,10 +109,10 @@ class Dying(Queue):
         if self._times >= 3:
             raise Unavailable("sqs_unavailable", "A test wants it so.")
 
-    async def send(self, body: str) -> None:
+    async def send(self, body: str, trace: Context | None = None) -> None:
         """Send, or die."""
         self._live("send")
-        await super().send(body)
+        await super().send(body, trace)
 
     async def delete(self, delivery: Delivery) -> None:
         """Delete, or die."""
