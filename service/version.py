@@ -1,0 +1,11 @@
+"""Which version of the service this is."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def installed() -> str:
+    """The version that is installed; `unknown` where the code runs without being so, as on Lambda."""
+    try:
+        return version("cloud-image-service")
+    except PackageNotFoundError:
+        return "unknown"
