@@ -82,7 +82,7 @@ class Levels(Collector):
     async def _depth(self, queue: Queue) -> Depth | None:
         try:
             return await queue.depth()
-        except ServiceError:
+        except (ServiceError, ValueError):
             self._failures.inc()
             return None
 
