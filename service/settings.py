@@ -299,6 +299,15 @@ class Settings:
     worker_heartbeat_file: str | None = _setting(
         "WORKER_HEARTBEAT_FILE", None, values.text, "file that the worker touches at each poll, for health checks"
     )
+    worker_metrics_host: str = _setting(
+        "WORKER_METRICS_HOST", "127.0.0.1", values.text, "address at which a worker shows its figures"
+    )
+    worker_metrics_port: int | None = _setting(
+        "WORKER_METRICS_PORT",
+        None,
+        values.between(0, 65535),
+        "port of `/metrics` and `/healthz` of a worker; 0: any free one; without it a worker listens nowhere",
+    )
     sweep_seconds: int = _setting(
         "SWEEP_SECONDS", 3600, values.between(0, 30 * 86_400), "time between two sweeps that the workers do; 0: none"
     )

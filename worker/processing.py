@@ -20,9 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The upload has its final status; its message can go. `status` is None when there was nothing left to do."""
+    """The upload has its final status; its message can go. `status` is None when there was nothing left to do.
+
+    `code` is that of the reason for the status, if there is one. `first` says that no earlier delivery had written it.
+    """
 
     status: Status | None
+    code: str = ""
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,9 @@ async def _nothing_staged(receipt: Receipt, storage: Storage) -> Done:
         await storage.objects.delete_image(receipt.user_id, receipt.image_id)
     elif known and known.status is Status.FAILED:
         # Staged bytes go only after the record has another status than this one, or by their lifecycle rule.
-        await fail(receipt, storage, Reason(code="bytes_missing", detail="The bytes of the upload are gone."))
-        return Done(Status.FAILED)
+        reason = Reason(code="bytes_missing", detail="The bytes of the upload are gone.")
+        await fail(receipt, storage, reason)
+        return Done(Status.FAILED, reason.code)
     return Done(None)
 
 
@@ -114,7 +120,9 @@ async def _settle(record: Record, storage: Storage) -> Done:
         await storage.objects.delete_image(receipt.user_id, receipt.image_id)
     else:
         await storage.objects.delete_staged(receipt.user_id, receipt.image_id)
-    return Done(Status.DELETED if isinstance(settled, Deleted) else settled.status)
+    if isinstance(settled, Deleted):
+        return Done(Status.DELETED)
+    return Done(settled.status, settled.reason.code if settled.reason else "", first=earlier is None)
 
 
 def _record(

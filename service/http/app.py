@@ -17,7 +17,7 @@ from service.http.events import get_events
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.openapi import get_openapi
-from service.http.operations import LOOKS, Looks, healthz, readyz
+from service.http.operations import LOOKS, healthz, looks, readyz
 from service.http.problems import problems
 from service.http.rate_limit import limit_rates
 from service.http.safety import make_safe
@@ -45,7 +45,7 @@ def make_app(settings: Settings) -> web.Application:
     app[AUTHENTICATOR] = make_authenticator(settings)
     open_to_pages(app)
     app.middlewares.append(authenticate)
-    app[LOOKS] = Looks()
+    app[LOOKS] = looks()
     app[LIMITS] = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
     app[SPOOL] = Spool(settings.spool_memory, settings.spool_dir)
     later: Any = {"expect_handler": _not_yet}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +23,26 @@ them, so others read the message as ever."""
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of a message; `count` is how often it has been delivered, this time included.
+    """One delivery of a message.
 
-    `trace` is where in a trace its sender was, if traces are collected and it said so.
+    `count` is how often it has been delivered, this time included; `waited` how many seconds before it was sent; `trace`
+    where in a trace its sender was, if traces are collected and it said so.
     """
 
     body: str
     handle: str
     count: int
+    waited: float | None = None
     trace: traces.Context | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages a queue has: to be received, in the hands of a worker, and to come later."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
 
 
 class Queue:
@@ -125,25 +137,22 @@ class Queue:
                     "MaxNumberOfMessages": min(most, BATCH),
                     "WaitTimeSeconds": wait_seconds,
                     "VisibilityTimeout": self._visibility,
-                    "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+                    "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
                     **({"MessageAttributeNames": [PARENT, STATE]} if self._traced else {}),
                 },
             )
-        return [
-            Delivery(
-                message["Body"],
-                message["ReceiptHandle"],
-                int((message.get("Attributes") or {}).get("ApproximateReceiveCount", 1)),
-                trace_of(message.get("MessageAttributes"), "StringValue") if self._traced else None,
-            )
-            for message in answer.get("Messages") or ()
-        ]
+        return [_delivery(message, traced=self._traced) for message in answer.get("Messages") or ()]
 
     async def is_empty(self) -> bool:
         """Whether nothing is in the queue, hidden and delayed messages included (SQS counts approximately)."""
+        depth = await self.depth()
+        return not (depth.waiting or depth.in_flight or depth.delayed)
+
+    async def depth(self) -> Depth:
+        """How full the queue is."""
         names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
         counts = await self._attributes(*names)
-        return not any(int(told("sqs", counts, name)) for name in names)
+        return Depth(*(int(told("sqs", counts, name)) for name in names))
 
     async def max_deliveries(self) -> int | None:
         """After how many deliveries SQS itself makes a message a dead letter; None when it never does."""
@@ -190,3 +199,16 @@ def trace_of(attributes: Any, key: str) -> traces.Context | None:
     values = [one.get(key) if isinstance(one, dict) else None for one in found]
     parent, state = (value if isinstance(value, str) else "" for value in values)
     return traces.read([parent], [state] if state else [])
+
+
+def _delivery(message: dict[str, Any], *, traced: bool) -> Delivery:
+    attributes = message.get("Attributes") or {}
+    sent = attributes.get("SentTimestamp")
+    return Delivery(
+        message["Body"],
+        message["ReceiptHandle"],
+        int(attributes.get("ApproximateReceiveCount", 1)),
+        # A clock that differs from that of SQS would have it wait less than not at all.
+        waited=None if sent is None else max(0.0, time.time() - int(sent) / 1000),
+        trace=trace_of(message.get("MessageAttributes"), "StringValue") if traced else None,
+    )
