@@ -27,9 +27,7 @@ def doctor(
     Ends with 0 when all is right (warnings included), 1 when something is wrong, 2 when it cannot be run.
     Changes nothing that is yours. Example: cloud-images doctor
     """
-    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL + 1)
-    if not debug:
-        logging.disable(logging.CRITICAL)
+    _log(debug)
     try:
         findings = in_loop(_examined(url, quiet=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -42,6 +40,15 @@ def doctor(
     else:
         typer.echo(_summary(findings))
     raise SystemExit(1 if broken else 0)
+
+
+def _log(debug: bool) -> None:
+    """Our own words only: botocore's, at that level, have session tokens in them."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not debug:
+        logging.disable(logging.CRITICAL)
+    for name in ("service", "worker"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 async def _examined(url: str | None, *, quiet: bool) -> list[Finding]:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from service.errors import ServiceError
 from service.findings import State, Trouble
 from service.storage.aws import AWAY, error_code
+
+log = logging.getLogger(__name__)
 
 REASON_CHARACTERS = 200
 CODE = re.compile(r"<Code>([A-Za-z0-9]+)</Code>")
@@ -75,6 +78,7 @@ def explained(
 ) -> Trouble:
     """What this error of AWS's means."""
     code, said = code_of(error), _said(error)
+    log.debug("%s on %s: %s", action, resource, error)
     if "not yet current" in said or "Signature expired" in said:
         return Trouble(State.WRONG, "the clocks are too far apart for signatures", CLOCK)
     for codes, seen, mend in HINTS:
