@@ -152,22 +152,23 @@ class _Page:
         yield "</dl>"
 
     def _content(self, answer: Node) -> Iterator[str]:
-        kinds = answer.get("content", {})
-        schema: Node = next((content["schema"] for content in kinds.values() if "schema" in content), {})
-        if codes := self._words.problem_codes(schema):
-            codes = list(dict.fromkeys(codes))
+        schemas: dict[str, Node] = {kind: one.get("schema", {}) for kind, one in answer.get("content", {}).items()}
+        sound = {kind: schema for kind, schema in schemas.items() if not self._words.problem_codes(schema)}
+        schema = next((one for one in sound.values() if one), {})
+        if sound:
+            of = f": {self._words.kind(schema)}" if self._words.name_of(schema) else ""
+            yield f"<p>{', '.join(f'<code>{kind}</code>' for kind in sound)}{of}</p>"
+        codes = dict.fromkeys(code for one in schemas.values() for code in self._words.problem_codes(one))
+        if codes:
             listed = ", ".join(f'<a href="#code-{code}"><code>{code}</code></a>' for code in codes)
             yield f"<p>Problem with <code>code</code> {listed}.</p>"
-        elif kinds:
-            of = f": {self._words.kind(schema)}" if self._words.name_of(schema) else ""
-            yield f"<p>{', '.join(f'<code>{kind}</code>' for kind in kinds)}{of}</p>"
         if headers := answer.get("headers"):
             yield "<details><summary>Headers</summary><dl>"
             for name, header in headers.items():
                 found = self._words.resolved(header)
                 yield self._entry(name, found["schema"], found.get("description", ""), must=found.get("required"))
             yield "</dl></details>"
-        example = None if codes else self._example(answer, schema)
+        example = self._example(answer, schema) if sound else None
         if example is not None:
             yield f"<details><summary>Example</summary>{shown(example)}</details>"
 
