@@ -367,15 +367,30 @@ class Settings:
 
         :raises SettingsError: a variable has a value that cannot be used.
         """
-        environ = os.environ if environ is None else environ
         given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
-        for one in fields(cls):
-            found = next((name for name in one.metadata["env"] if environ.get(name)), None)
-            if one.name in given or found is None:
-                continue
-            read = one.metadata["read"]
-            try:
-                given[one.name] = read(environ[found])
-            except (ValueError, KeyError):
-                raise SettingsError(f"{found} must be {read.__doc__}, not {environ[found]!r}.") from None
-        return cls(**given)
+        read, complaints = _read(os.environ if environ is None else environ, set(given))
+        if complaints:
+            raise SettingsError(complaints[0])
+        return cls(**given, **read)
+
+    @staticmethod
+    def complaints(environ: Mapping[str, str] | None = None) -> list[str]:
+        """What is wrong with each variable that cannot be used."""
+        return _read(os.environ if environ is None else environ, set())[1]
+
+
+def _read(environ: Mapping[str, str], given: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """The fields that the environment sets, but for those that are given already; and what is wrong with others."""
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for one in fields(Settings):
+        found = next((name for name in one.metadata["env"] if environ.get(name)), None)
+        if one.name in given or found is None:
+            continue
+        read = one.metadata["read"]
+        try:
+            values[one.name] = read(environ[found])
+        except (ValueError, KeyError):
+            complaints.append(f"{found} must be {read.__doc__}, not {environ[found]!r}.")
+    # One variable can be that of several fields.
+    return values, list(dict.fromkeys(complaints))

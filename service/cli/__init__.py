@@ -3,6 +3,7 @@
 import typer
 
 from service.cli import keys
+from service.cli.doctor import doctor
 from service.cli.running import dev, serve, worker
 from service.cli.upkeep import provision, redrive, sweep
 
@@ -12,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, worker, provision, sweep, redrive, dev):
+for command in (serve, worker, provision, sweep, redrive, doctor, dev):
     app.command()(command)
 app.add_typer(keys.app, name="api-key")
 

@@ -16,7 +16,7 @@ from service.http.direct_uploads import post_upload
 from service.http.events import get_events
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
-from service.http.openapi import get_openapi
+from service.http.openapi import get_docs, get_openapi
 from service.http.operations import LOOKS, healthz, looks, readyz
 from service.http.problems import problems
 from service.http.rate_limit import limit_rates
@@ -63,6 +63,7 @@ def make_app(settings: Settings) -> web.Application:
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/openapi.json", get_openapi),
+            web.get("/docs", get_docs),
         ]
     )
     app.cleanup_ctx.extend([authentication, _storage])

@@ -40,7 +40,7 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("HEAD", "/v1/usage"): {},
 }
 """Every call that is about a user, with what it needs to succeed."""
-NOBODYS = set(itertools.product(("GET", "HEAD"), ("/healthz", "/readyz", "/metrics", "/openapi.json")))
+NOBODYS = set(itertools.product(("GET", "HEAD"), ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")))
 """Calls that are about no user."""
 FETCHES = 10
 """Of keys in the time that these tests take: one each ten seconds at most. Each is two requests."""
