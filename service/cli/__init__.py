@@ -30,8 +30,8 @@ USE: Commands = {
 RUN: Commands = {"serve": serve, "worker": worker, "dev": dev}
 KEEP: Commands = {"provision": provision, "sweep": sweep, "redrive": redrive}
 
-for panel, commands in (("Use a service", USE), ("Run a service", RUN), ("Look after a service", KEEP)):
-    for name, command in commands.items():
+for panel, group in (("Use a service", USE), ("Run a service", RUN), ("Look after a service", KEEP)):
+    for name, command in group.items():
         app.command(name, rich_help_panel=panel)(command)
 app.add_typer(keys.app, name="api-key", rich_help_panel="Look after a service")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from service.cli.asking import ends_all, told
-from service.cli.found import STDIN
 from service.cli.outcomes import Outcome, of_image
+from service.cli.upload import STDIN
 from service.client import Client, Conflict, Image, ImagesError, Problem, content_of, key_of
 from service.remote.content import Content, sendable_name, tags_of
 

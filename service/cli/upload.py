@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.asking import INTERRUPTED, Ask, Mistake, asks, told
-from service.cli.found import STDIN, find
-from service.cli.outcomes import Outcome, Summary
 from service.cli.plain import complain
+
+STDIN = "-"
 
 
 @asks
@@ -39,6 +39,8 @@ async def upload(
     """
     from service.cli.bars import Bars
     from service.cli.batch import Batch, Wanted
+    from service.cli.found import find
+    from service.cli.outcomes import Outcome, Summary
     from service.client import Retries
 
     found = await asyncio.to_thread(find, files, recursive=recursive)
