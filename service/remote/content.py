@@ -116,6 +116,8 @@ def kind_of_name(name: str | None) -> str | None:
 
 def declared_kind(content: Content, name: str | None) -> str:
     """What to declare: what the bytes are, else what the name claims. The service judges, and says what is wrong."""
+    if not content.size:
+        return "image/jpeg"  # whatever is declared: what is wrong with nothing is not its type
     return kind_of(content.head) or kind_of_name(name) or mimetypes.guess_type(name or "")[0] or UNKNOWN
 
 

@@ -198,7 +198,8 @@ def unreachable(url: URL, error: Exception) -> ImagesError:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return ImagesError(f"{url} cannot be trusted: {error}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        why = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.os_error)
+        number, said = error.errno or 0, error.os_error.strerror
+        why = os.strerror(number) if number in errno.errorcode else said or str(error.os_error)
         return Unreachable(f"{url} does not answer: {why}.")
     if isinstance(error, TimeoutError):
         return Unreachable(f"{url} does not answer in time.")
