@@ -25,8 +25,8 @@ them, so others read the message as ever."""
 class Delivery:
     """One delivery of a message.
 
-    `count` is how often it has been delivered, this time included; `waited` how many seconds before it was sent; `trace`
-    where in a trace its sender was, if traces are collected and it said so.
+    `count` is how often it has been delivered, this time included; `waited` how many seconds before it was sent;
+    `trace` where in a trace its sender was, if traces are collected and it said so.
     """
 
     body: str
