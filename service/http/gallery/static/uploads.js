@@ -10,7 +10,9 @@ import { send } from "./send.js";
 const AT_ONCE = 3;
 const ATTEMPTS = 6;
 const LONGEST_PAUSE = 60;
+const AGAIN_SECONDS = 20;
 const UNDER_WAY = new Set(["waiting", "sending", "pausing"]);
+const WRONG = new Set(["refused", "lost", "rejected", "failed"]);
 export const SETTLED = new Set(["ready", "rejected", "failed"]);
 
 export class Uploads {
@@ -22,7 +24,10 @@ export class Uploads {
   // `changed(upload)` when anything of an upload has; `accepted(image)` with each receipt.
   constructor(api, { changed, accepted, signIn }) {
     Object.assign(this, { api, changed, accepted, signIn });
-    addEventListener("online", () => this.retryAll((upload) => upload.problem?.status === 0));
+    const again = () => this.retryAll((upload) => upload.problem.status === 0);
+    addEventListener("online", again);
+    // A service that is away says nothing to the browser when it comes back.
+    setInterval(again, AGAIN_SECONDS * 1000);
     addEventListener("beforeunload", (event) => {
       if (this.underWay > 0) event.preventDefault();
     });
@@ -130,8 +135,8 @@ export class Uploads {
 
 // As in "3 of 5 uploaded, 1 needs attention".
 export function tally(uploads) {
-  const up = uploads.filter((upload) => upload.image).length;
-  const wrong = uploads.filter((upload) => ["refused", "lost", "rejected", "failed"].includes(upload.state)).length;
+  const up = uploads.filter((upload) => upload.image && !WRONG.has(upload.state)).length;
+  const wrong = uploads.filter((upload) => WRONG.has(upload.state)).length;
   const attention = wrong ? `, ${wrong} ${wrong === 1 ? "needs" : "need"} attention` : "";
   return `${up} of ${uploads.length} uploaded${attention}`;
 }

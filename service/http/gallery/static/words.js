@@ -45,7 +45,7 @@ export const WORDS = {
   decoder_out_of_memory: HEAVY,
   staged_bytes_differ: say("The picture was damaged on its way.", "Delete this one and upload it again."),
   never_processed: say("The picture could not be processed.", "Delete this one and upload it again."),
-  bytes_missing: say("The picture's bytes are gone.", "Delete this one and upload it again."),
+  bytes_missing: say("The picture's file is gone.", "Delete this one and upload it again."),
   // Of any request
   malformed_request: OURS,
   invalid_parameter: OURS,
