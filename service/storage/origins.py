@@ -11,8 +11,8 @@ def public_origins(settings: Settings) -> tuple[str, ...]:
     if endpoint:
         parts = urlsplit(endpoint)
         return (f"{parts.scheme}://{parts.netloc}",)
-    # Forms and URLs are signed by different libraries, which choose among the names that AWS gives a bucket; what is not
-    # one host name below AWS's certificates is named by the path.
+    # Forms and URLs are signed by different libraries, which choose among the names that AWS gives a bucket; AWS's
+    # certificates cover no name of a bucket with dots in it, which is named by the path.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
     hosts = (f"s3.{settings.region}.amazonaws.com", "s3.amazonaws.com")
     by_name = [f"https://{settings.bucket}.{host}" for host in hosts]

@@ -19,7 +19,7 @@ export class Uploads {
   #lanes = new Lanes(AT_ONCE);
   #byImage = new Map();
   list = new Set();
-  directFrom = null;
+  #directFrom;
 
   // `changed(upload)` when anything of an upload has; `accepted(image)` with each receipt.
   constructor(api, { changed, accepted, signIn }) {
@@ -31,6 +31,11 @@ export class Uploads {
     addEventListener("beforeunload", (event) => {
       if (this.underWay > 0) event.preventDefault();
     });
+  }
+
+  // From how many bytes on files go straight to S3, as each list and receipt tells; null: none.
+  learn({ direct_upload_from: from }) {
+    if (from !== undefined) this.#directFrom = from;
   }
 
   get underWay() {
@@ -106,7 +111,9 @@ export class Uploads {
       const used = this.api.identity.known;
       this.#set(upload, { state: "sending", part: 0, problem: null });
       try {
-        return await send(this.api, upload, this.directFrom, (part) => this.#set(upload, { part }), signal);
+        // A file that is too large for what stands before the service would not even be refused in words.
+        if (this.#directFrom === undefined) this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal }));
+        return await send(this.api, upload, this.#directFrom, (part) => this.#set(upload, { part }), signal);
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         if (problem.status === 401) {
