@@ -14,6 +14,7 @@ from service.http.content import get_content
 from service.http.cross_origin import open_to_pages
 from service.http.direct_uploads import post_upload
 from service.http.events import get_events
+from service.http.gallery import get_file, get_page
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.openapi import get_docs, get_openapi
@@ -64,6 +65,8 @@ def make_app(settings: Settings) -> web.Application:
             web.get("/readyz", readyz),
             web.get("/openapi.json", get_openapi),
             web.get("/docs", get_docs),
+            web.get("/", get_page),
+            web.get("/gallery/{version}/{name}", get_file),
         ]
     )
     app.cleanup_ctx.extend([authentication, _storage])
