@@ -97,7 +97,7 @@ class Worker:
 def _delivery(record: dict[str, Any]) -> Delivery:
     trace = trace_of(record.get("messageAttributes"), "stringValue") if traces.are_on() else None
     count = int(record["attributes"]["ApproximateReceiveCount"])
-    return Delivery(record["body"], record["receiptHandle"], count, trace)
+    return Delivery(record["body"], record["receiptHandle"], count, trace=trace)
 
 
 @asynccontextmanager
