@@ -7,6 +7,7 @@ from service.cli.plain import plain, size_of, time_of
 if TYPE_CHECKING:
     from service.client import Image
 
+LEAST_WIDTH = 60
 STYLES = {"ready": "green", "queued": "yellow", "rejected": "red", "failed": "red"}
 
 
@@ -38,7 +39,8 @@ def table_of(images: "list[Image]") -> None:
             time_of(image.created_at),
             Text(name),
         )
-    console = Console(highlight=False)
+    # Where not even an id has room, the terminal breaks the lines.
+    console = Console(highlight=False, width=max(Console().width, LEAST_WIDTH))
     console.print(table if images else "There are no images.")
 
 
