@@ -28,9 +28,7 @@ def lines(ended: Ended) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 async def test_one(person: Person) -> None:
     """A line for it, and one for all; the image has what was said of it."""
     person.put("rocket.jpg", jpeg())
-    ended = await person.run(
-        "upload", "rocket.jpg", "--title", "Rocket", "--tag", "space,night", "--tag", "x", "--wait"
-    )
+    ended = await person.run("upload", "rocket.jpg", "--title", "Rocket", "--tag", "sky,night", "--tag", "x", "--wait")
     assert (ended.code, ended.err) == (0, "")
     (image,) = await person.images()
     assert ended.out == f"ready     rocket.jpg  {image.image_id}\n1 file: 1 stored. 113 kB sent.\n"
