@@ -8,11 +8,7 @@ from datetime import UTC, datetime
 
 from service import logs, traces
 from service.errors import ServiceError
-<<<<<<< HEAD
 from service.images import Reason, Receipt, Status, UndecodableMessage, created_at
-=======
-from service.images import Reason, Receipt, Status, UndecodableMessage
->>>>>>> 71c1a1d (The worker tells an SNS topic of each final status, at least once, and is held up by no outage of it)
 from service.intake.structure import Limits
 from service.settings import Settings
 from service.storage import Storage
@@ -104,27 +100,21 @@ class Deliveries:
                 else:
                     self._count(upload, outcome)
                     log.info("%s", outcome.status or "nothing left to do")
-<<<<<<< HEAD
                     traces.note("cloud_images.status", outcome.status or "nothing left to do")
-        if not retries:
-            return None
-        if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
-            for upload, retry in retries.items():
-                await self._fail(upload, retry.reason)
-                self._figures.finished(Status.FAILED, retry.reason.code)
-            traces.note("cloud_images.status", Status.FAILED)
-        elif self._stop.is_set() and all(retry.outage for retry in retries.values()):
-=======
                     if outcome.status is not Status.QUEUED and not await self._tell(upload):
+                        self._figures.retried("sns_unavailable")
                         untold.append(upload)
         if not retries and not untold:
             return None
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
-            untold += [upload for upload, retry in retries.items() if not await self._fail(upload, retry.reason)]
+            for upload, retry in retries.items():
+                if not await self._fail(upload, retry.reason):
+                    untold.append(upload)
+                self._figures.finished(Status.FAILED, retry.reason.code)
+                traces.note("cloud_images.status", Status.FAILED)
             for upload in untold:
                 log.error("nobody is told of the status of image %s: SNS has never taken it", upload.image_id)
         elif retries and self._stop.is_set() and all(retry.outage for retry in retries.values()):
->>>>>>> 71c1a1d (The worker tells an SNS topic of each final status, at least once, and is held up by no outage of it)
             return self._outage_seconds
         elif not retries:
             return int(min(FIRST_TELL_SECONDS * TELL_FACTOR ** (delivery.count - 1), LONGEST_RETRY_SECONDS))
