@@ -9,6 +9,7 @@ import pytest
 from service.errors import Unavailable
 from service.images import MESSAGE_VERSION, Receipt, Record
 from service.storage.queue import Delivery, Queue
+from service.traces import Context
 from tests.sweeping import Yard, key_of, yard_at
 from worker.decoder import Decoders, open_decoders
 from worker.redrive import redrive
