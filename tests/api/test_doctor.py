@@ -12,7 +12,7 @@ from tests.api.processes import Ended, environment, run, started
 from tests.backstage import until
 from tests.driver import Client
 from tests.faults.proxy import proxy_to, through
-from tests.issuer import serving
+from tests.issuer import issuing
 
 NOWHERE = "http://127.0.0.1:1"
 """Where nothing listens: what is about AWS ends there at once."""
@@ -89,7 +89,9 @@ async def reports() -> list[list[dict[str, str]] | BaseException]:
 
     async def report(given: dict[str, str]) -> list[dict[str, str]]:
         async with few:
-            return checks(await run(environment(AWS_ENDPOINT=NOWHERE, **given), "doctor", "--json", seconds=120))
+            return checks(
+                await run(environment(None, **{"AWS_ENDPOINT": NOWHERE, **given}), "doctor", "--json", seconds=120)
+            )
 
     return await asyncio.gather(*(report(one[0]) for one in SETTINGS), return_exceptions=True)
 
@@ -110,7 +112,7 @@ async def test_a_setting_that_is_wrong(reports: list[list[dict[str, str]] | Base
 async def test_settings_that_are_all_wrong() -> None:
     """Each is told, not only the first; and nothing else is said to be wrong."""
     given = {"PORT": "http", "DECODERS": "0", "AUTH_MODE": "trust-me", "AWS_ENDPOINT": "4566"}
-    ended = await run(environment(**given), "doctor")
+    ended = await run(environment(None, **given), "doctor")
     assert ended.code == 1
     lines = ended.out.splitlines()
     wrong = [line for line in lines if line.startswith("wrong")]
@@ -141,9 +143,9 @@ async def test_all_is_right(settings: Settings, client: Client, words: str) -> N
 
 async def test_an_issuer_that_answers() -> None:
     """Its keys can be had."""
-    async with serving() as issuer:
+    async with issuing() as issuer:
         given = {"AUTH_MODE": "jwt", "JWT_ISSUER": issuer.url, "JWT_AUDIENCE": "images"}
-        found = checks(await run(environment(AWS_ENDPOINT=NOWHERE, **given), "doctor", "--json"))
+        found = checks(await run(environment(None, **{"AWS_ENDPOINT": NOWHERE, **given}), "doctor", "--json"))
     assert [one["state"] for one in found if one["check"] == "issuer"] == ["ok"]
 
 
