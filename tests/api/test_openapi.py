@@ -31,7 +31,7 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 METHODS = ("get", "post", "patch", "delete", "put")
 FRAMING = {
     *("Content-Type", "Content-Encoding", "Content-Length", "Transfer-Encoding", "Expect", "Host"),
-    *("X-Forwarded-Prefix", "X-Request-Id"),
+    *("X-Forwarded-Prefix", "X-Request-Id", "traceparent", "tracestate"),
     *("Origin", "Sec-Fetch-Site", "Access-Control-Request-Method"),
 }
 """Headers of any request, which an OpenAPI document does not list as parameters: of HTTP, of gateways, of browsers."""
