@@ -42,7 +42,7 @@ async def test_each_mode(mode: str, settings: Settings, tmp_path: Path) -> None:
         wrong = await listed({variable: "/" if mode == "header" else f"{owner[:-8]}/wrong/"})
         assert "Say who is asking with --user, --api-key or --token" in wrong.complaint
         assert owner[:-8] not in wrong.err or mode == "header"
-        async with Client(service.url, **{name: owner}) as client:
+        async with Client(service.url, **{name: owner}) as client:  # type: ignore[arg-type]
             assert (await client.usage()).quota.images is None
 
 
