@@ -44,7 +44,7 @@ async def test_show(person: Person, two: list[Image]) -> None:
     first, second = two
     shown = await person.run("show", first.image_id)
     assert shown.code == 0
-    facts = dict(line.split(None, 1) for line in shown.out.splitlines() if not line.startswith("file"))
+    facts = dict(line.split(None, 1) for line in shown.out.splitlines() if line[:4] not in ("file", ""))
     assert facts["id"] == first.image_id
     assert facts["title"] == "Räder"
     assert facts["size"] == "113 kB (112,525 bytes)"
