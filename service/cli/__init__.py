@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 
 from service.cli import keys
+from service.cli.doctor import doctor
 from service.cli.get import get
 from service.cli.images import delete, list_images, show, tag, usage
 from service.cli.running import dev, serve, worker
@@ -28,7 +29,7 @@ USE: Commands = {
     "usage": usage,
 }
 RUN: Commands = {"serve": serve, "worker": worker, "dev": dev}
-KEEP: Commands = {"provision": provision, "sweep": sweep, "redrive": redrive}
+KEEP: Commands = {"provision": provision, "sweep": sweep, "redrive": redrive, "doctor": doctor}
 
 for panel, group in (("Use a service", USE), ("Run a service", RUN), ("Look after a service", KEEP)):
     for name, command in group.items():

@@ -43,10 +43,14 @@ async def test_unknown_paths(client: Client, path: str) -> None:
         ("/v1/images", "GET HEAD POST", "PUT PATCH DELETE OPTIONS"),
         (IMAGE, "GET HEAD PATCH DELETE", "POST PUT OPTIONS"),
         (f"{IMAGE}/content", "GET HEAD", "POST PUT PATCH DELETE"),
+        (f"{IMAGE}/events", "GET HEAD", "POST PUT PATCH DELETE"),
         ("/healthz", "GET HEAD", "POST"),
         ("/readyz", "GET HEAD", "DELETE"),
         ("/metrics", "GET HEAD", "POST"),
         ("/openapi.json", "GET HEAD", "POST"),
+        ("/docs", "GET HEAD", "POST"),
+        ("/", "GET HEAD", "POST"),
+        ("/gallery/0/app.js", "GET HEAD", "POST PUT DELETE"),
     ],
 )
 async def test_methods_that_a_path_does_not_have(client: Client, path: str, allowed: str, refused: str) -> None:
