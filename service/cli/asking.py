@@ -104,7 +104,8 @@ def _ending(debug: bool) -> Iterator[None]:
             complain(told(error))
         else:
             complain(f"a fault of its own: {type(error).__name__}: {error} (--debug shows where)")
-        one_thing = isinstance(error, Problem | Damaged | OSError) and not ends_all(error)
+        words = isinstance(error, Problem) and error.code == "invalid_parameter"
+        one_thing = isinstance(error, Problem | Damaged | OSError) and not (words or ends_all(error))
         raise SystemExit(1 if one_thing else 2) from None
 
 

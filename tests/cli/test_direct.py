@@ -70,8 +70,7 @@ async def test_a_gateway_that_takes_less_than_was_known(person: Person) -> None:
 
     async def gateway(request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
-            page = {"images": [], "next_cursor": None, "direct_upload_from": most.pop(0)}
-            return web.json_response(page)
+            return await says(200, {"images": [], "next_cursor": None, "direct_upload_from": most.pop(0)})(request)
         if request.path == "/v1/images":
             return await says(413, {"message": "Request Entity Too Large"})(request)
         return await says(409, {"code": "image_deleted", "detail": "It is gone."})(request)

@@ -1,5 +1,6 @@
 """Who is asking: each AUTH_MODE, from the command's words or its environment."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,15 @@ async def test_each_mode(mode: str, settings: Settings, tmp_path: Path) -> None:
         async def listed(environment: dict[str, str], *words: str) -> Ended:
             return await run({**there, **environment}, "list", "--status", "queued", *words, cwd=tmp_path)
 
-        uploaded = await run({**there, variable: owner}, "upload", "--again", "a.jpg", cwd=tmp_path)
+        uploaded = await run({**there, variable: owner}, "upload", "--again", "--json", "a.jpg", cwd=tmp_path)
         assert uploaded.code == 0, uploaded
-        assert len((await listed({variable: owner})).out.splitlines()) == 1
+        image_id = json.loads(uploaded.out.splitlines()[0])["image_id"]
+        assert image_id in (await listed({variable: owner})).out
         assert (await listed({variable: owner}, option, other)).out == "", "what is said beside it counts"
         wrong = await listed({variable: "/" if mode == "header" else f"{owner[:-8]}/wrong/"})
         assert "Say who is asking with --user, --api-key or --token" in wrong.complaint
         assert owner[:-8] not in wrong.err or mode == "header"
-        async with Client(service.url, **{name: owner}) as client:
+        async with Client(service.url, **{name: owner}) as client:  # type: ignore[arg-type]
             assert (await client.usage()).quota.images is None
 
 
