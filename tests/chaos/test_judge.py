@@ -64,6 +64,7 @@ def kept() -> Found:
         ],
         messages=0,
         dead_letters=[f"of {READY}, whose worker died again and again"],
+        heard=frozenset({(OTHER, "ready"), (REJECTED, "rejected")}),
     )
 
 
@@ -131,6 +132,8 @@ FAULTS: dict[str, tuple[str, Callable[[Found], Found]]] = {
     "failed": ("unfinished", lambda found: changed(found, READY, status="failed")),
     "in the queue": ("unfinished", lambda found: replace(found, messages=1)),
     "a dead letter": ("unfinished", lambda found: replace(found, dead_letters=[f"of {OTHER}"])),
+    "nobody was told": ("untold", lambda found: replace(found, heard=frozenset())),
+    "another status was told": ("untold", lambda found: replace(found, heard=frozenset({(REJECTED, "failed")}))),
     "a dead letter that nobody can read": ("unfinished", lambda found: replace(found, dead_letters=["?"])),
 }
 
