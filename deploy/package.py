@@ -39,12 +39,12 @@ FUNCTIONS = {
     "service": Function(
         ("service",),
         COMMAND_LINE,
-        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "pyjwt[crypto]", "python-json-logger"),
+        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "pyjwt[crypto]"),
     ),
     "worker": Function(
         ("service", "worker"),
         (*COMMAND_LINE, "service/aws_lambda.py", "service/gateway", "service/http"),
-        ("aioboto3", "filetype", "obstore", "pillow", "python-json-logger", "thash"),
+        ("aioboto3", "filetype", "obstore", "pillow", "thash"),
     ),
 }
 
