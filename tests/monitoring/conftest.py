@@ -11,7 +11,7 @@ from service.settings import Settings
 from service.storage.provision import provision
 from tests.api.supervised import Supervised, supervised, upload
 from tests.conftest import settings_at
-from tests.pipeline.test_figures import Worker, showing
+from tests.showing import Worker, showing
 from tests.wire import bare_head
 
 
