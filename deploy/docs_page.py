@@ -239,4 +239,4 @@ def _short(path: str) -> str:
 
 
 def _id(name: str) -> str:
-    return name.replace(" ", "-")
+    return f"about-{name.replace(' ', '-')}"
