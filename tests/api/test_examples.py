@@ -61,8 +61,9 @@ async def beside(settings: Settings, storage: Storage, decoders: Decoders, tmp_p
     (folder / ".venv").symlink_to(sys.prefix)
     async with client_of(settings, "alice") as client, working(settings, storage, decoders):
         # A busy machine may take longer than people like to wait.
+        installed = {".venv/bin/cloud-images": f"'{sys.executable}' -m service.cli"}
         waits = {"wait=10": f"wait={settings.wait_seconds:g}"}
-        yield Beside({WRITTEN: client.url, Settings().bucket: settings.bucket, **waits}, folder)
+        yield Beside({WRITTEN: client.url, Settings().bucket: settings.bucket, **waits, **installed}, folder)
 
 
 @pytest.mark.parametrize(("document", "section"), [("README.md", "Use it"), ("docs/api.md", "")])
