@@ -166,7 +166,8 @@ class _Page:
             yield "<details><summary>Headers</summary><dl>"
             for name, header in headers.items():
                 found = self._words.resolved(header)
-                yield self._entry(name, found["schema"], found.get("description", ""), must=found.get("required"))
+                always = "always" if found.get("required") else ""
+                yield self._entry(name, found["schema"], found.get("description", ""), always)
             yield "</dl></details>"
         example = self._example(answer, schema) if sound else None
         if example is not None:
