@@ -46,8 +46,9 @@ class Connection(Parting):
             self._look_at_body(len(data))
         elif data and not self._heads.more(len(data)):
             self._refuse("The headers have too many bytes.")
-        # Requests that come while another one is answered wait in the system's buffers.
-        if len(self._messages) > (self._waiter is not None) and not self._buffer_paused:
+        # Requests that come while another one is answered wait in the system's buffers. The next one after an answer is
+        # none of them, though it often comes before aiohttp waits for it: the answer is out a turn of the loop earlier.
+        if len(self._messages) > (not self._request_in_progress) and not self._buffer_paused:
             self._pause_reading_for_buffer()
 
     @property
