@@ -22,7 +22,7 @@ IMAGES ?= 10000
 KILLS ?= 2000
 RESTARTS ?= 200
 
-.PHONY: help setup run test soak load faults bench chaos crowd check audit lock format package fuzz contract openapi clean
+.PHONY: help setup run test soak load faults bench chaos crowd check audit lock format package fuzz contract openapi dashboard clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -44,6 +44,7 @@ help:
 	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
+	@echo "make dashboard  writes what Grafana shows anew, from the table in deploy/dashboard.py"
 	@echo "make chaos   kills service, worker and sweep KILLS=2000 times, each kind within SECONDS=7200, and compares what is left"
 	@echo "             with what clients were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
@@ -145,6 +146,9 @@ fuzz: $(FUZZ_READY)
 
 contract: setup $(FUZZ_READY)
 	$(BIN)/python -m tests.contract.run --schemathesis $(FUZZ)/schemathesis --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)')
+
+dashboard: $(READY)
+	$(BIN)/python -m deploy.dashboard
 
 openapi: $(READY)
 	$(BIN)/python -m deploy.openapi

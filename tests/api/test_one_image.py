@@ -10,6 +10,7 @@ import pytest
 from service.images import Status
 from service.settings import Settings
 from service.storage import Storage
+from service.storage.objects import VARIANTS
 from tests.api.aws import Aws
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.bad_pictures import ONLY_DECODING_TELLS
@@ -61,7 +62,7 @@ async def test_the_same_fields_from_receipt_to_record(
     assert TIME.fullmatch(ready["updated_at"])
     assert ready["updated_at"] >= receipt["created_at"]
     assert ready["links"] == {"self": path, "content": f"{path}/content"}
-    assert set(ready["variants"]) == {"thumb", "preview"}
+    assert set(ready["variants"]) == set(VARIANTS)
     assert ready["variants"]["thumb"].keys() == {"url", "width", "height", "size"}
     again = await asyncio.wait_for(client.get(path, Prefer="wait=25"), SOON)
     assert (again.json, again.headers["Cache-Control"]) == (ready, "no-store")
@@ -132,14 +133,16 @@ async def test_waiting_for_nothing(client: Client) -> None:
 async def test_what_is_no_image_id(client: Client, image_id: str) -> None:
     """400 from every call that takes one: no such image can ever be."""
     path = f"/v1/images/{image_id}"
-    for method, where in (("GET", path), ("GET", f"{path}/content"), ("PATCH", path), ("DELETE", path)):
+    shown = [("GET", where) for where in (path, f"{path}/content", f"{path}/events")]
+    for method, where in (*shown, ("PATCH", path), ("DELETE", path)):
         answer = await client.ask(method, where, json={"title": "x"} if method == "PATCH" else None)
         assert (answer.status, answer.code) == (400, "invalid_image_id"), (method, where)
 
 
 async def assert_gone(client: Client, path: str) -> None:
     """No call finds the image, nor tells it from one that never was."""
-    for where in (path, f"{path}/content", f"{path}/content?variant=thumb", f"{path}/content?redirect=1"):
+    contents = [f"{path}/content{query}" for query in ("", "?variant=thumb", "?redirect=1")]
+    for where in (path, *contents, f"{path}/events"):
         answer = await client.get(where)
         assert (answer.status, answer.code) == (404, "image_not_found"), where
     patched = await client.ask("PATCH", path, json={"title": "x"})
@@ -159,7 +162,7 @@ async def test_deleting_twice(
         await assert_gone(client, gone)
     ids = {path: path.rpartition("/")[2] for path in (gone, stays)}
     assert await aws.keys(ids[gone]) == []
-    assert len(await aws.keys(ids[stays])) == 3
+    assert len(await aws.keys(ids[stays])) == 1 + len(VARIANTS)
     assert (await client.get(f"{stays}/content")).body == TINY_PNG.data
 
 
