@@ -150,5 +150,5 @@ openapi: $(READY)
 	$(BIN)/python -m deploy.openapi
 
 clean:
-	rm -rf .venv .ministack .locust .charts .tools .fuzz .schemathesis build tests/load/peers/node_modules *.egg-info \
+	rm -rf .venv .ministack .locust .charts .tools .fuzz .schemathesis build tests/load/peers/node_modules tests/browser/axe/node_modules *.egg-info \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
