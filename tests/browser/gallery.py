@@ -1,0 +1,113 @@
+"""The gallery page as a person uses it: what is on it by role and name, and what can be done with it."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
+
+from tests.browser.watch import Watch
+
+COPY = """async encoded => {
+    const bytes = new Blob([Uint8Array.from(atob(encoded), one => one.charCodeAt(0))], { type: 'image/png' });
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': bytes })]);
+}"""
+PICTURES = """count => {
+    const pictures = [...document.querySelectorAll('#grid img')];
+    return pictures.length === count && pictures.every(one => one.complete && one.naturalWidth > 0);
+}"""
+
+
+def file(name: str, data: bytes, content_type: str = "image/jpeg") -> FilePayload:
+    """A file as it is picked."""
+    return {"name": name, "mimeType": content_type, "buffer": data}
+
+
+@dataclass
+class Gallery:
+    """One window with the page in it."""
+
+    page: Page
+    url: str
+    watch: Watch
+
+    async def open(self) -> None:
+        """Go to the page."""
+        await self.page.goto(f"{self.url}/")
+
+    async def sign_in(self, text: str, *, remember: bool = False) -> None:
+        """Say who is asking, as soon as the page wants to know."""
+        await self.sign_in_form.get_by_role("textbox").or_(self.page.locator("#credential")).fill(text)
+        if remember:
+            await self.sign_in_form.get_by_role("checkbox").check()
+        await self.sign_in_form.get_by_role("button", name="Sign in").click()
+        await self.sign_in_form.wait_for(state="hidden")
+
+    @property
+    def sign_in_form(self) -> Locator:
+        return self.page.get_by_role("dialog", name="Sign in")
+
+    @property
+    def detail(self) -> Locator:
+        """What shows one image large."""
+        return self.page.locator("dialog#detail[open]")
+
+    @property
+    def uploads(self) -> Locator:
+        """What is on its way in, one item for each file."""
+        return self.page.get_by_role("region", name="Uploads").get_by_role("listitem")
+
+    @property
+    def images(self) -> Locator:
+        """The images of the grid."""
+        return self.page.get_by_role("list", name="Your images").get_by_role("listitem")
+
+    @property
+    def thumbs(self) -> Locator:
+        return self.images.locator("img")
+
+    async def pick(self, *files: FilePayload | Path) -> None:
+        """Choose files in the system's dialog, by the button that opens it."""
+        async with self.page.expect_file_chooser() as chooser:
+            await self.page.get_by_role("button", name="Choose pictures").click()
+        given: Any = files
+        await (await chooser.value).set_files(given)
+
+    async def drop(self, *paths: Path) -> None:
+        """Drag files or folders of this machine onto the page, and let go."""
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        session = await self.protocol()
+        for kind in ("dragEnter", "dragOver", "drop"):
+            await session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+    async def protocol(self) -> CDPSession:
+        """Chromium's own protocol, for what playwright has no words for."""
+        return await self.watch.context.new_cdp_session(self.page)
+
+    async def titles(self) -> Sequence[str]:
+        """What stands at the images of the grid."""
+        return await self.images.all_inner_texts()
+
+    def upload(self, name: str) -> Locator:
+        """The file of that name among the uploads."""
+        return self.page.get_by_role("region", name="Uploads").get_by_role("listitem", name=name, exact=True)
+
+    async def shown(self, count: int) -> None:
+        """Wait until the grid shows so many images, each with its picture."""
+        await expect(self.images).to_have_count(count)
+        await self.page.wait_for_function(PICTURES, arg=count)
+
+    async def paste(self, data: bytes) -> None:
+        """Put a PNG into the clipboard and paste it."""
+        await self.watch.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.url)
+        await self.page.evaluate(COPY, b64encode(data).decode())
+        await self.page.keyboard.press("Control+V")
+
+    async def slow(self, bytes_per_second: int) -> None:
+        """From here on so many bytes a second go out."""
+        session = await self.protocol()
+        speed = {"downloadThroughput": -1, "uploadThroughput": bytes_per_second, "latency": 0}
+        await session.send("Network.enable")
+        await session.send("Network.emulateNetworkConditions", {"offline": False, **speed})
