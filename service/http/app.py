@@ -12,6 +12,7 @@ from service.http.body import known_expectations
 from service.http.content import get_content
 from service.http.cross_origin import open_to_pages
 from service.http.direct_uploads import post_upload
+from service.http.gallery import get_file, get_page
 from service.http.images import delete_image, get_image, list_images, patch_image
 from service.http.keys import CLOSING, LIMITS, SETTINGS, SPOOL, STORAGE
 from service.http.openapi import get_openapi
@@ -56,6 +57,8 @@ def make_app(settings: Settings) -> web.Application:
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/openapi.json", get_openapi),
+            web.get("/", get_page),
+            web.get("/gallery/{version}/{name}", get_file),
         ]
     )
     app.cleanup_ctx.extend([authentication, _storage])

@@ -11,10 +11,15 @@ from service.images import Receipt, Record, Status, created_at, rfc3339
 PREFIX = re.compile(r"(/[A-Za-z0-9._~$-]+)*")
 
 
-def path_of(request: web.Request, image_id: str) -> str:
-    """The image's own address; relative to the host, and behind what a gateway says it puts before the path."""
+def prefix_of(request: web.Request) -> str:
+    """What a gateway says it puts before the path; empty when it is nothing, or makes no sense."""
     prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
-    return f"{prefix if PREFIX.fullmatch(prefix) else ''}/v1/images/{image_id}"
+    return prefix if PREFIX.fullmatch(prefix) else ""
+
+
+def path_of(request: web.Request, image_id: str) -> str:
+    """The image's own address; relative to the host, and behind what a gateway puts before the path."""
+    return f"{prefix_of(request)}/v1/images/{image_id}"
 
 
 def view(request: web.Request, known: Receipt | Record) -> dict[str, Any]:

@@ -47,6 +47,8 @@ async def test_unknown_paths(client: Client, path: str) -> None:
         ("/readyz", "GET HEAD", "DELETE"),
         ("/metrics", "GET HEAD", "POST"),
         ("/openapi.json", "GET HEAD", "POST"),
+        ("/", "GET HEAD", "POST"),
+        ("/gallery/0/app.js", "GET HEAD", "POST PUT DELETE"),
     ],
 )
 async def test_methods_that_a_path_does_not_have(client: Client, path: str, allowed: str, refused: str) -> None:

@@ -38,7 +38,9 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("HEAD", "/v1/usage"): {},
 }
 """Every call that is about a user, with what it needs to succeed."""
-NOBODYS = set(itertools.product(("GET", "HEAD"), ("/healthz", "/readyz", "/metrics", "/openapi.json")))
+FILE = "/gallery/{version}/{name}"
+OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/", FILE)
+NOBODYS = set(itertools.product(("GET", "HEAD"), OPEN))
 """Calls that are about no user."""
 FETCHES = 10
 """Of keys in the time that these tests take: one each ten seconds at most. Each is two requests."""
@@ -179,7 +181,7 @@ async def test_the_body_is_not_waited_for(place: Place, call: tuple[str, str]) -
 async def test_operations_ask_nobody(place: Place) -> None:
     """They answer whoever asks, in all modes, and say nothing of users or their secrets."""
     for method, path in sorted(NOBODYS):
-        answer = await place.service.ask(method, path, [])
+        answer = await place.service.ask(method, path.format(version="0", name="app.js"), [])
         assert answer.status == 200, path
         text = answer.body.decode() + str(answer.headers)
         secrets = [value for user in (OWNER, OTHER) for _, value in place.service.mode.user(user)]

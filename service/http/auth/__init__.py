@@ -13,8 +13,8 @@ from service.settings import Settings
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 USER = web.RequestKey("user", str)
-OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
-"""Routes that ask nobody: balancers and scrapers have no user, and nothing of any user is in their answers."""
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/gallery/{version}/{name}"})
+"""Routes that ask nobody: balancers, scrapers and pages have no user, and nothing of any user is in their answers."""
 
 
 def make_authenticator(settings: Settings) -> Authenticator:

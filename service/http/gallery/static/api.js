@@ -1,0 +1,72 @@
+// The service's API, as this page asks it.
+
+import { Problem, offline, problemOf } from "./problem.js";
+
+// The page's files are at <base>/gallery/<version>/, whatever stands before the service.
+export const BASE = new URL("../../", import.meta.url);
+
+export class Api {
+  // `signIn(problem, used)` resolves when there is a credential other than `used`.
+  constructor(identity, signIn) {
+    this.identity = identity;
+    this.signIn = signIn;
+  }
+
+  url(path, query = {}) {
+    const url = new URL(path, BASE);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
+    }
+    return url;
+  }
+
+  // The answer, if it is a good one; signs in as often as it takes, and waits once or twice for a service that is busy.
+  async ask(path, { query, headers = {}, patience = 2, ...more } = {}) {
+    for (let attempt = 0; ; attempt += 1) {
+      const used = this.identity.known;
+      try {
+        return await this.#once(this.url(path, query), { ...more, headers: { ...this.identity.headers(), ...headers } });
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        if (error.status === 401) {
+          await this.signIn(error, used);
+          attempt -= 1;
+        } else if (attempt >= patience || !error.passes || error.status === 0) throw error;
+        else await pause(Math.min(error.retryAfter ?? 2 ** attempt, 15), more.signal);
+      }
+    }
+  }
+
+  async json(path, options) {
+    return (await this.ask(path, options)).json();
+  }
+
+  async #once(url, options) {
+    let answer;
+    try {
+      answer = await fetch(url, { credentials: "same-origin", ...options });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw offline();
+    }
+    if (answer.ok) return answer;
+    throw problemOf(answer.status, (name) => answer.headers.get(name), await answer.text().catch(() => ""));
+  }
+}
+
+export function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new DOMException("stopped", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, seconds * 1000);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+export const image = (id) => `v1/images/${encodeURIComponent(id)}`;

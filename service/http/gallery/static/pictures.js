@@ -1,0 +1,60 @@
+// Pictures of the service in the page. An <img> cannot send credentials, so they are fetched, and let go of out of view.
+
+import { image } from "./api.js";
+import { element } from "./dom.js";
+import { Lanes } from "./lanes.js";
+import { Problem } from "./problem.js";
+import { decode } from "./thumbhash.js";
+
+const AT_ONCE = 4;
+
+export class Pictures {
+  #lanes = new Lanes(AT_ONCE);
+
+  constructor(api) {
+    this.api = api;
+  }
+
+  // Fills `frame` with the placeholder, then the variant. Returns what empties it again.
+  show(frame, known, variant, alt, sized = () => {}) {
+    const stop = new AbortController();
+    const blurred = placeholder(known);
+    if (blurred) frame.append(blurred);
+    let url = null;
+    const load = async () => {
+      const answer = await this.api.ask(`${image(known.image_id)}/content`, { query: { variant }, signal: stop.signal });
+      const blob = await answer.blob();
+      stop.signal.throwIfAborted();
+      url = URL.createObjectURL(blob);
+      const picture = element("img", { src: url, alt, draggable: "false" });
+      await picture.decode();
+      stop.signal.throwIfAborted();
+      frame.append(picture);
+      frame.dataset.loaded = "";
+      sized(picture);
+    };
+    this.#lanes.run(load, stop.signal).catch((error) => {
+      if (!stop.signal.aborted) frame.dataset.trouble = error instanceof Problem ? error.code : "undecodable";
+    });
+    return () => {
+      stop.abort(new DOMException("out of view", "AbortError"));
+      if (url) URL.revokeObjectURL(url);
+      frame.replaceChildren();
+      delete frame.dataset.loaded;
+      delete frame.dataset.trouble;
+    };
+  }
+
+  // The original, for a download; one that is too large for the service comes from S3 by a redirect.
+  async original(known) {
+    return (await this.api.ask(`${image(known.image_id)}/content`)).blob();
+  }
+}
+
+function placeholder(known) {
+  const hash = known.placeholder && decode(known.placeholder);
+  if (!hash) return null;
+  const canvas = element("canvas", { width: hash.width, height: hash.height, class: "blurred", "aria-hidden": "true" });
+  canvas.getContext("2d").putImageData(new ImageData(hash.rgba, hash.width, hash.height), 0, 0);
+  return canvas;
+}

@@ -1,0 +1,114 @@
+// The list of uploads: each with its progress, then what has become of it.
+
+import { byId, element, icon } from "./dom.js";
+import { sizeText } from "./texts.js";
+import { sketch } from "./sketch.js";
+import { SETTLED, tally } from "./uploads.js";
+import { words } from "./words.js";
+
+export class Tray {
+  #rows = new Map();
+  #drawing = null;
+  #changed = new Set();
+
+  // `open(image_id)` shows an image.
+  constructor(open) {
+    this.open = open;
+    this.list = byId("upload-list");
+    byId("clear").addEventListener("click", () => this.#clear());
+    byId("retry-all").addEventListener("click", () => this.uploads.retryAll());
+  }
+
+  // Draws once a frame, however often bytes go out.
+  changed(upload) {
+    this.#changed.add(upload);
+    this.#drawing ??= requestAnimationFrame(() => {
+      this.#drawing = null;
+      for (const one of this.#changed) this.#draw(one);
+      this.#changed.clear();
+      this.#sum();
+    });
+  }
+
+  #draw(upload) {
+    let row = this.#rows.get(upload);
+    if (!this.uploads.list.has(upload)) {
+      row?.item.remove();
+      this.#rows.delete(upload);
+      return;
+    }
+    if (!row) {
+      row = this.#row(upload);
+      this.#rows.set(upload, row);
+      this.list.append(row.item);
+    }
+    const { state, part } = upload;
+    row.item.dataset.status = state;
+    if (upload.image) row.item.dataset.imageId = upload.image.image_id;
+    row.bar.hidden = !["waiting", "sending", "pausing"].includes(state);
+    row.bar.value = part;
+    row.text.textContent = textOf(upload);
+    row.retry.hidden = !(state === "lost" || (state === "refused" && words(upload.problem.code).again));
+    row.show.hidden = !SETTLED.has(state);
+    const done = SETTLED.has(state) || state === "queued" || state === "refused";
+    row.remove.setAttribute("aria-label", `${done ? "Remove from the list" : "Cancel"}: ${upload.file.name}`);
+  }
+
+  #row(upload) {
+    const { file } = upload;
+    const text = element("p", { class: "state" });
+    const bar = element("progress", { max: "1", value: "0", "aria-label": `Progress of ${file.name}` });
+    const retry = element("button", { type: "button", class: "plain", click: () => this.uploads.retry(upload) }, "Retry");
+    const open = () => this.open(upload.image.image_id);
+    const show = element("button", { type: "button", class: "plain", click: open }, "Show");
+    retry.setAttribute("aria-label", `Retry ${file.name}`);
+    show.setAttribute("aria-label", `Show ${file.name}`);
+    const remove = element("button", { type: "button", class: "round", click: () => this.uploads.remove(upload) }, icon("close"));
+    const name = element("p", { class: "name", title: file.name }, file.name);
+    const size = element("span", { class: "quiet" }, sizeText(file.size));
+    const item = element(
+      "li",
+      { class: "upload", "aria-label": file.name },
+      sketch(file),
+      element("div", { class: "what" }, element("div", { class: "line" }, name, size), bar, text),
+      retry,
+      show,
+      remove,
+    );
+    return { item, text, bar, retry, show, remove };
+  }
+
+  #sum() {
+    const uploads = [...this.uploads.list];
+    byId("uploads").hidden = uploads.length === 0;
+    byId("tally").textContent = tally(uploads);
+    byId("retry-all").hidden = uploads.filter((upload) => upload.state === "lost").length < 2;
+    byId("clear").hidden = !uploads.some(finished);
+  }
+
+  #clear() {
+    for (const upload of [...this.uploads.list]) if (finished(upload)) this.uploads.remove(upload);
+    byId("pick").focus();
+  }
+}
+
+const finished = (upload) => SETTLED.has(upload.state) || upload.state === "queued" || upload.state === "refused";
+
+function textOf({ state, part, problem, image }) {
+  switch (state) {
+    case "waiting":
+      return "Waiting";
+    case "sending":
+      return part < 1 ? `Uploading, ${Math.floor(part * 100)} %` : "Uploaded; waiting for the service";
+    case "pausing":
+      return problem.status === 401 ? words(problem.code).text : `${words(problem.code).text} Trying again.`;
+    case "queued":
+      return "Queued: it is being checked and made smaller";
+    case "ready":
+      return "Ready";
+    default: {
+      const { text, advice } = words(problem?.code ?? image?.reason?.code);
+      return `${{ rejected: "Rejected. ", failed: "Failed. " }[state] ?? ""}${text} ${advice}`.trim();
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// All uploads of this page: three at a time, each tried again as long as that may help, none made twice.
+
+import { pause } from "./api.js";
+import { announce } from "./dom.js";
+import { refusal } from "./files.js";
+import { Lanes } from "./lanes.js";
+import { Problem } from "./problem.js";
+import { send } from "./send.js";
+
+const AT_ONCE = 3;
+const ATTEMPTS = 6;
+const LONGEST_PAUSE = 60;
+const UNDER_WAY = new Set(["waiting", "sending", "pausing"]);
+export const SETTLED = new Set(["ready", "rejected", "failed"]);
+
+export class Uploads {
+  #lanes = new Lanes(AT_ONCE);
+  #byImage = new Map();
+  list = new Set();
+  directFrom = null;
+
+  // `changed(upload)` when anything of an upload has; `accepted(image)` with each receipt.
+  constructor(api, { changed, accepted, signIn }) {
+    Object.assign(this, { api, changed, accepted, signIn });
+    addEventListener("online", () => this.retryAll((upload) => upload.problem?.status === 0));
+    addEventListener("beforeunload", (event) => {
+      if (this.underWay > 0) event.preventDefault();
+    });
+  }
+
+  get underWay() {
+    return [...this.list].filter((upload) => UNDER_WAY.has(upload.state)).length;
+  }
+
+  add(files) {
+    for (const file of files) {
+      const upload = { file, key: newKey(), state: "waiting", part: 0, problem: null, image: null, stop: null };
+      this.list.add(upload);
+      const code = refusal(file);
+      if (code) this.#set(upload, { state: "refused", problem: new Problem(400, code) });
+      else void this.#run(upload);
+    }
+    this.#tell();
+  }
+
+  retry(upload) {
+    if (upload.state !== "refused" && upload.state !== "lost") return;
+    // What was refused for good may have been mended, say by deleting another: then it is another upload.
+    if (upload.problem?.code === "image_deleted" || upload.problem?.code === "idempotency_key_reused") upload.key = newKey();
+    void this.#run(upload);
+  }
+
+  retryAll(which = (upload) => upload.state === "lost") {
+    for (const upload of this.list) if (upload.state === "lost" && which(upload)) this.retry(upload);
+  }
+
+  remove(upload) {
+    upload.stop?.abort(new DOMException("removed", "AbortError"));
+    this.list.delete(upload);
+    if (upload.image) this.#byImage.delete(upload.image.image_id);
+    this.changed(upload);
+  }
+
+  // What the service says of an image since.
+  update(image) {
+    const upload = this.#byImage.get(image.image_id);
+    if (!upload) return;
+    this.#set(upload, { state: image.status, image });
+    if (SETTLED.has(image.status)) this.#tell();
+  }
+
+  async #run(upload) {
+    upload.stop = new AbortController();
+    const { signal } = upload.stop;
+    this.#set(upload, { state: "waiting", part: 0, problem: null });
+    try {
+      const image = await this.#lanes.run(() => this.#send(upload, signal), signal);
+      this.#byImage.set(image.image_id, upload);
+      this.#set(upload, { state: image.status, image });
+      this.accepted(image);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      this.#set(upload, { state: error.passes || error.status >= 500 ? "lost" : "refused", problem: error });
+    }
+    this.#tell();
+  }
+
+  async #send(upload, signal) {
+    for (let attempt = 1; ; attempt += 1) {
+      const used = this.api.identity.known;
+      this.#set(upload, { state: "sending", part: 0, problem: null });
+      try {
+        return await send(this.api, upload, this.directFrom, (part) => this.#set(upload, { part }), signal);
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        if (problem.status === 401) {
+          this.#set(upload, { state: "pausing", problem });
+          await this.signIn(problem, used);
+          attempt -= 1;
+        } else if (!problem.passes || attempt === ATTEMPTS || !navigator.onLine) {
+          throw problem;
+        } else {
+          this.#set(upload, { state: "pausing", problem });
+          await pause(Math.min(problem.retryAfter ?? 2 ** (attempt - 1), LONGEST_PAUSE), signal);
+        }
+      }
+    }
+  }
+
+  #set(upload, changes) {
+    Object.assign(upload, changes);
+    if (this.list.has(upload)) this.changed(upload);
+  }
+
+  #tell() {
+    announce(tally([...this.list]));
+  }
+}
+
+// As in "3 of 5 uploaded, 1 needs attention".
+export function tally(uploads) {
+  const up = uploads.filter((upload) => upload.image).length;
+  const wrong = uploads.filter((upload) => ["refused", "lost", "rejected", "failed"].includes(upload.state)).length;
+  const attention = wrong ? `, ${wrong} ${wrong === 1 ? "needs" : "need"} attention` : "";
+  return `${up} of ${uploads.length} uploaded${attention}`;
+}
+
+// Not randomUUID, which there is by https and on localhost only.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
