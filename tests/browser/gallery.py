@@ -1,7 +1,6 @@
 """The gallery page as a person uses it: what is on it by role and name, and what can be done with it."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ class Gallery:
     page: Page
     url: str
     watch: Watch
+    throttle: CDPSession | None = None
 
     async def open(self) -> None:
         """Go to the page."""
@@ -64,9 +64,19 @@ class Gallery:
         """The images of the grid."""
         return self.page.get_by_role("list", name="Your images").get_by_role("listitem")
 
-    @property
-    def thumbs(self) -> Locator:
-        return self.images.locator("img")
+    def image(self, name: str) -> Locator:
+        """The image of that name in the grid."""
+        return self.images.get_by_role("button", name=name, exact=True)
+
+    async def captions(self) -> list[str]:
+        """What stands at the images of the grid, in their order."""
+        return await self.images.locator(".caption").all_inner_texts()
+
+    async def edit(self, title: str, tags: str) -> None:
+        """Write title and tags of the image that is open, and save them."""
+        await self.detail.get_by_label("Title", exact=True).fill(title)
+        await self.detail.get_by_label("Tags", exact=True).fill(tags)
+        await self.detail.get_by_role("button", name="Save", exact=True).click()
 
     async def pick(self, *files: FilePayload | Path) -> None:
         """Choose files in the system's dialog, by the button that opens it."""
@@ -86,10 +96,6 @@ class Gallery:
         """Chromium's own protocol, for what playwright has no words for."""
         return await self.watch.context.new_cdp_session(self.page)
 
-    async def titles(self) -> Sequence[str]:
-        """What stands at the images of the grid."""
-        return await self.images.all_inner_texts()
-
     def upload(self, name: str) -> Locator:
         """The file of that name among the uploads."""
         return self.page.get_by_role("region", name="Uploads").get_by_role("listitem", name=name, exact=True)
@@ -105,9 +111,9 @@ class Gallery:
         await self.page.evaluate(COPY, b64encode(data).decode())
         await self.page.keyboard.press("Control+V")
 
-    async def slow(self, bytes_per_second: int) -> None:
-        """From here on so many bytes a second go out."""
-        session = await self.protocol()
+    async def slow(self, bytes_per_second: int, *, offline: bool = False) -> None:
+        """From here on so many bytes a second go out; -1: as many as can."""
+        self.throttle = self.throttle or await self.protocol()
         speed = {"downloadThroughput": -1, "uploadThroughput": bytes_per_second, "latency": 0}
-        await session.send("Network.enable")
-        await session.send("Network.emulateNetworkConditions", {"offline": False, **speed})
+        await self.throttle.send("Network.enable")
+        await self.throttle.send("Network.emulateNetworkConditions", {"offline": offline, **speed})
