@@ -25,7 +25,8 @@ export class Api {
     for (let attempt = 0; ; attempt += 1) {
       const used = this.identity.known;
       try {
-        return await this.#once(this.url(path, query), { ...more, headers: { ...this.identity.headers(), ...headers } });
+        const all = { ...this.identity.headers(), ...headers };
+        return await this.#once(this.url(path, query), { ...more, headers: all });
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (error.status === 401) {

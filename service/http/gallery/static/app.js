@@ -1,36 +1,114 @@
 // The page: its parts, and what they tell each other.
 
-import { Api } from "./api.js";
+import { addressOf, go, onMove, read } from "./address.js";
+import { Api, image } from "./api.js";
+import { Detail } from "./detail.js";
 import { announce, byId } from "./dom.js";
+import { download } from "./download.js";
 import { Filters } from "./filters.js";
+import { Follower } from "./follow.js";
 import { Grid } from "./grid.js";
 import { Identity } from "./identity.js";
 import { listen } from "./intake.js";
 import { Listing } from "./listing.js";
 import { Pictures } from "./pictures.js";
+import { Problem } from "./problem.js";
+import { Removal } from "./removal.js";
 import { SignIn } from "./signin.js";
-import { usageText } from "./texts.js";
+import { toast } from "./toasts.js";
 import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
+import { Usage } from "./usage.js";
+import { sentence } from "./words.js";
 
 const identity = new Identity();
 const signIn = new SignIn(identity, showUser);
-const api = new Api(identity, (problem, used) => signIn.ask(problem, used));
+const ask = (problem, used) => signIn.ask(problem, used);
+const api = new Api(identity, ask);
 const pictures = new Pictures(api);
-const grid = new Grid(pictures, { open: () => {}, remove: () => {} });
-const listing = new Listing(api, grid, { found, hidden: () => false });
-const tray = new Tray(() => {});
-const uploads = new Uploads(api, {
-  changed: (upload) => tray.changed(upload),
-  accepted: (known) => known.tags && listing.take(known),
-  signIn: (problem, used) => signIn.ask(problem, used),
-});
+const usage = new Usage(api);
+const removal = new Removal(api, { hidden: putAway, back: changed, done: () => usage.soon() });
+const grid = new Grid(pictures, { open, remove: (known) => removal.remove(known) });
+const listing = new Listing(api, grid, { found, hidden: (id) => removal.has(id) });
+const follower = new Follower(api, { changed, gone });
+const tray = new Tray(open);
+const uploads = new Uploads(api, { changed: (upload) => tray.changed(upload), accepted, signIn: ask });
 tray.uploads = uploads;
-const filters = new Filters((wanted) => void listing.show(wanted));
+const detail = new Detail(api, pictures, {
+  beside: (id, by) => grid.beside(id, by),
+  moved: (known) => go({ image: known.image_id }, true),
+  closed(known) {
+    go({ image: "" }, true);
+    grid.focus(known.image_id);
+  },
+  remove: (known) => removal.remove(known),
+  download: (known) => download(pictures, known),
+  link: (id) => new URL(addressOf({ status: "", tag: "", image: id }), location.href).href,
+  tagged: (tag) => filter({ status: "", tag }),
+  changed,
+});
+const filters = new Filters(filter);
+
+// What the service says of an image, wherever it is shown.
+function changed(known) {
+  uploads.update(known);
+  listing.take(known);
+  detail.update(known);
+  if (known.status === "queued") follower.follow(known.image_id);
+  else usage.soon();
+}
+
+function accepted(known) {
+  // A direct upload has no receipt: nothing is known of it before it has arrived.
+  if (known.arriving) follower.follow(known.image_id, true);
+  else changed(known);
+}
 
 function found(page) {
   if ("direct_upload_from" in page) uploads.directFrom = page.direct_upload_from;
-  for (const known of page.images) if (listing.matches(known)) grid.put(known);
+  for (const known of page.images) {
+    if (listing.matches(known)) grid.put(known);
+    if (known.status === "queued") follower.follow(known.image_id);
+  }
+}
+
+function putAway(known) {
+  follower.leave(known.image_id);
+  listing.take(known);
+}
+
+function gone(id) {
+  uploads.gone(id);
+  grid.remove(id);
+}
+
+function filter(wanted) {
+  go(wanted);
+  move();
+}
+
+let shown = null;
+
+// Shows what the address says.
+async function move() {
+  const { status, tag, image: id } = read();
+  filters.show({ status, tag });
+  if (shown?.status !== status || shown?.tag !== tag) {
+    shown = { status, tag };
+    await listing.show(shown);
+  }
+  if (id && detail.shown !== id) await open(id);
+  else if (!id && detail.shown) detail.leave();
+}
+
+async function open(id) {
+  try {
+    if (detail.show(grid.get(id) ?? (await api.json(image(id))))) go({ image: id });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    go({ image: "" }, true);
+    toast(sentence(error.code));
+  }
 }
 
 function showUser() {
@@ -39,22 +117,19 @@ function showUser() {
   byId("user").textContent = known?.kind === "name" ? known.value : "";
 }
 
-async function showUsage() {
-  try {
-    byId("usage").textContent = usageText(await api.json("v1/usage"));
-  } catch {
-    byId("usage").textContent = "";
-  }
-}
-
 byId("sign-out").addEventListener("click", () => {
+  removal.flush();
   identity.forget();
-  location.reload();
+  location.replace(location.pathname);
 });
 listen((files, leftOut) => {
   uploads.add(files);
-  if (leftOut) announce(`${leftOut} files that are no pictures were left out`);
+  if (leftOut) toast(`Left out, as they are no pictures: ${leftOut} ${leftOut === 1 ? "file" : "files"}.`);
 });
+addEventListener("offline", () => announce("No connection. Uploads go on when it is back."));
+onMove(() => void move());
 showUser();
-await listing.show(filters.read());
-await showUsage();
+// One question first: it may be answered by asking who is asking.
+if (!identity.known) await usage.show();
+else usage.soon();
+await move();

@@ -79,7 +79,8 @@ export class Listing {
   // What is queued has no record yet, and so is in a list of its own.
   async #queued(signal) {
     if (this.filters.status || this.#cursor) return { images: [] };
-    return this.api.json("v1/images", { query: { limit: MOST_QUEUED, status: "queued", tag: this.filters.tag }, signal });
+    const query = { limit: MOST_QUEUED, status: "queued", tag: this.filters.tag };
+    return this.api.json("v1/images", { query, signal });
   }
 
   #near() {
@@ -109,9 +110,11 @@ export class Listing {
     byId("empty").hidden = !empty;
     if (!empty) return;
     const of = `${status ? ` that are ${status}` : ""}${tag ? ` with the tag “${tag}”` : ""}`;
+    const headline = filtered ? `No images${of}` : "Nothing here yet";
+    const advice = filtered ? "Others may be under “All”." : "Your pictures show up here as soon as you add some.";
     byId("empty").replaceChildren(
-      element("p", { class: "headline" }, filtered ? `No images${of}` : "Nothing here yet"),
-      element("p", { class: "quiet" }, filtered ? "Others may be under “All”." : "Your pictures show up here as soon as you add some."),
+      element("p", { class: "headline" }, headline),
+      element("p", { class: "quiet" }, advice),
     );
   }
 }

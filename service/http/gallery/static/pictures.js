@@ -22,7 +22,8 @@ export class Pictures {
     if (blurred) frame.append(blurred);
     let url = null;
     const load = async () => {
-      const answer = await this.api.ask(`${image(known.image_id)}/content`, { query: { variant }, signal: stop.signal });
+      const path = `${image(known.image_id)}/content`;
+      const answer = await this.api.ask(path, { query: { variant }, signal: stop.signal });
       const blob = await answer.blob();
       stop.signal.throwIfAborted();
       url = URL.createObjectURL(blob);

@@ -25,5 +25,6 @@ export const TYPE_NAMES = {
 export function usageText({ images, bytes, quota }) {
   const of = (most, text) => (most === null ? "" : ` of ${text}`);
   const count = `${images.toLocaleString()}${of(quota.images, quota.images?.toLocaleString())}`;
-  return `${count} ${images === 1 && !quota.images ? "image" : "images"}, ${sizeText(bytes)}${of(quota.bytes, sizeText(quota.bytes ?? 0))}`;
+  const noun = images === 1 && !quota.images ? "image" : "images";
+  return `${count} ${noun}, ${sizeText(bytes)}${of(quota.bytes, sizeText(quota.bytes ?? 0))}`;
 }

@@ -11,7 +11,8 @@ export class Tile {
     this.pictures = pictures;
     this.frame = element("span", { class: "frame" });
     this.caption = element("span", { class: "caption" });
-    this.button = element("button", { type: "button", class: "tile", click: () => open(this.id) }, this.frame, this.caption);
+    const attributes = { type: "button", class: "tile", click: () => open(this.id) };
+    this.button = element("button", attributes, this.frame, this.caption);
     this.item = element("li", {}, this.button);
     this.item.tile = this;
     this.id = known.image_id;

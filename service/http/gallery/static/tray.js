@@ -58,12 +58,12 @@ export class Tray {
     const { file } = upload;
     const text = element("p", { class: "state" });
     const bar = element("progress", { max: "1", value: "0", "aria-label": `Progress of ${file.name}` });
-    const retry = element("button", { type: "button", class: "plain", click: () => this.uploads.retry(upload) }, "Retry");
-    const open = () => this.open(upload.image.image_id);
-    const show = element("button", { type: "button", class: "plain", click: open }, "Show");
-    retry.setAttribute("aria-label", `Retry ${file.name}`);
-    show.setAttribute("aria-label", `Show ${file.name}`);
-    const remove = element("button", { type: "button", class: "round", click: () => this.uploads.remove(upload) }, icon("close"));
+    const button = (label, run) =>
+      element("button", { type: "button", class: "plain", "aria-label": `${label} ${file.name}`, click: run }, label);
+    const retry = button("Retry", () => this.uploads.retry(upload));
+    const show = button("Show", () => this.open(upload.image.image_id));
+    const cancel = () => this.uploads.remove(upload);
+    const remove = element("button", { type: "button", class: "round", click: cancel }, icon("close"));
     const name = element("p", { class: "name", title: file.name }, file.name);
     const size = element("span", { class: "quiet" }, sizeText(file.size));
     const item = element(

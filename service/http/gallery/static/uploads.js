@@ -34,7 +34,7 @@ export class Uploads {
 
   add(files) {
     for (const file of files) {
-      const upload = { file, key: newKey(), state: "waiting", part: 0, problem: null, image: null, stop: null };
+      const upload = { file, key: newKey(), state: "waiting", part: 0, problem: null, image: null };
       this.list.add(upload);
       const code = refusal(file);
       if (code) this.#set(upload, { state: "refused", problem: new Problem(400, code) });
@@ -45,8 +45,8 @@ export class Uploads {
 
   retry(upload) {
     if (upload.state !== "refused" && upload.state !== "lost") return;
-    // What was refused for good may have been mended, say by deleting another: then it is another upload.
-    if (upload.problem?.code === "image_deleted" || upload.problem?.code === "idempotency_key_reused") upload.key = newKey();
+    // Then it is another upload.
+    if (["image_deleted", "idempotency_key_reused", "never_arrived"].includes(upload.problem?.code)) upload.key = newKey();
     void this.#run(upload);
   }
 
@@ -67,6 +67,16 @@ export class Uploads {
     if (!upload) return;
     this.#set(upload, { state: image.status, image });
     if (SETTLED.has(image.status)) this.#tell();
+  }
+
+  // There is no such image any more: deleted, or a direct upload that has never arrived.
+  gone(id) {
+    const upload = this.#byImage.get(id);
+    if (!upload) return;
+    this.#byImage.delete(id);
+    const problem = new Problem(0, "never_arrived");
+    if (upload.image.arriving) this.#set(upload, { state: "lost", image: null, problem });
+    else this.remove(upload);
   }
 
   async #run(upload) {

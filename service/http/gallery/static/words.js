@@ -38,7 +38,7 @@ export const WORDS = {
   invalid_title: say("This title cannot be kept.", "Use up to 200 ordinary characters."),
   invalid_tags: say("These tags cannot be kept.", "Use up to 10 tags of up to 32 ordinary characters."),
   metadata_too_large: say("File name, title and tags are too long together.", "Shorten one of them."),
-  quota_exceeded: say("There is no room left for this picture.", "Delete some that you do not need, then try again.", true),
+  quota_exceeded: say("There is no room left for this picture.", "Delete some others, then try again.", true),
   // Of the worker
   decode_timeout: HEAVY,
   decoder_crashed: HEAVY,
@@ -82,7 +82,7 @@ export const WORDS = {
   dynamodb_unavailable: BUSY,
   issuer_unavailable: say("Nobody can be signed in just now.", "Try again in a moment.", true),
   spool_unavailable: BUSY,
-  credentials_missing: say("The service is not set up: it has no access to its storage.", "Tell whoever runs it.", true),
+  credentials_missing: say("The service has no access to its storage.", "Tell whoever runs it.", true),
   service_unavailable: BUSY,
   internal_error: OURS,
   // Of this page

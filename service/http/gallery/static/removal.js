@@ -1,0 +1,61 @@
+// Deleting with a way back: the image leaves the view at once, and the service only when nobody has undone it.
+
+import { image } from "./api.js";
+import { Problem } from "./problem.js";
+import { nameText } from "./texts.js";
+import { toast } from "./toasts.js";
+import { sentence } from "./words.js";
+
+const UNDO_SECONDS = 8;
+
+export class Removal {
+  #pending = new Map();
+
+  // `hidden(image)` and `back(image)` when it leaves the view and when it comes back; `done(image)` when it is deleted.
+  constructor(api, { hidden, back, done }) {
+    Object.assign(this, { api, hidden, back, done });
+    // Nobody can undo it any more.
+    addEventListener("pagehide", () => this.flush());
+  }
+
+  has(id) {
+    return this.#pending.has(id);
+  }
+
+  remove(known) {
+    if (this.has(known.image_id)) return;
+    const notice = toast(`Deleted ${nameText(known)}`, {
+      seconds: UNDO_SECONDS,
+      action: { label: "Undo", run: () => this.#undo(known) },
+      ended: () => void this.#delete(known),
+    });
+    this.#pending.set(known.image_id, { known, notice });
+    this.hidden(known);
+  }
+
+  // Deletes now what is to be deleted; a page that is left can still send that.
+  flush() {
+    for (const { known, notice } of this.#pending.values()) {
+      notice.close();
+      void this.#delete(known, { keepalive: true });
+    }
+  }
+
+  #undo(known) {
+    this.#pending.delete(known.image_id);
+    this.back(known);
+  }
+
+  async #delete(known, options = {}) {
+    try {
+      await this.api.ask(image(known.image_id), { method: "DELETE", ...options });
+      this.done(known);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#undo(known);
+      toast(`${nameText(known)} is not deleted. ${sentence(error.code)}`, {
+        action: { label: "Try again", run: () => this.remove(known) },
+      });
+    }
+  }
+}
