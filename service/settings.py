@@ -1,6 +1,7 @@
 """All settings, read from the environment here and nowhere else.
 
-Each field names its variable, its default and its meaning; README's table and `Settings.from_env` follow from them.
+Each field names its variable, its default and its meaning; the table of docs/configuration.md and
+`Settings.from_env` follow from them.
 """
 
 import os

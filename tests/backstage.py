@@ -14,6 +14,7 @@ from typing import Any
 from service.settings import Settings
 from service.storage import Storage
 from service.storage.aws import clients
+from service.storage.objects import ORIGINAL, VARIANTS
 from tests import driver
 from tests.driver import Client
 from worker.consumer import Consumer
@@ -103,7 +104,7 @@ async def backstage_of(settings: Settings) -> AsyncIterator[Backstage]:
 
 def whole(image_id: str) -> set[str]:
     """The keys of a ready image, as `Backstage.keys_of` names them."""
-    return {f"images/{image_id}/{name}" for name in ("original", "thumb", "preview")}
+    return {f"images/{image_id}/{name}" for name in (ORIGINAL, *VARIANTS)}
 
 
 async def final(client: Client, image_id: str) -> Any:

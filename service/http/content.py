@@ -29,6 +29,9 @@ async def get_content(request: web.Request) -> web.StreamResponse:
     if redirect not in ("0", "false", "1", "true"):
         raise InvalidRequest("invalid_parameter", "`redirect` is 1 or 0.")
     record = await ready_record(request, user_id, image_id)
+    if name != ORIGINAL and name not in record.variants:
+        # The worker that made this image knew fewer variants.
+        raise NotFound("variant_not_found", f"Image {image_id} was made without the variant {name}.")
     if redirect in ("1", "true"):
         return await _elsewhere(request, record, name)
     return await _send(request, record, name)

@@ -141,6 +141,14 @@ async def test_redirects_lead_to_where_clients_reach_s3(photo: Stored, settings:
             assert (direct.status, await direct.read()) == (200, photo.data)
 
 
+@pytest.mark.parametrize("query", ["", "&redirect=1"], ids=["bytes", "redirect"])
+async def test_an_image_from_before_there_was_this_variant(client: Client, storage: Storage, query: str) -> None:
+    """It has those that its record names, and of the others the answer says so."""
+    (image_id,) = await settle(storage, record(client.user))
+    answer = await client.get(f"/v1/images/{image_id}/content?variant=preview{query}")
+    assert (answer.status, answer.code) == (404, "variant_not_found")
+
+
 @pytest.mark.parametrize("value", ["0", "false"])
 async def test_no_redirect_when_told_so(owner: Client, photo: Stored, value: str) -> None:
     """The parameter says yes or no."""

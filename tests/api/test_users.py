@@ -11,6 +11,7 @@ from yarl import URL
 
 from service.settings import Settings
 from service.storage import Storage
+from service.storage.objects import ORIGINAL, VARIANTS
 from tests.api.aws import Aws
 from tests.api.records import EMPTY, now_id
 from tests.api.stored import Stored
@@ -195,7 +196,7 @@ async def test_peculiar_user_ids_all_the_way(
         record = (await user.get(path)).json
         assert (record["status"], record["image_id"]) == ("ready", image_id), user.user
         assert (await user.get("/v1/images")).json["images"] == [record]
-        names = {f"images/{user.user}/{image_id}/{name}" for name in ("original", "thumb", "preview")}
+        names = {f"images/{user.user}/{image_id}/{name}" for name in (ORIGINAL, *VARIANTS)}
         assert {key for key in stored if image_id in key} == names
         assert [item["image_id"]["S"] for item in await aws.items(user.user)] == [image_id]
         assert (await user.get(f"{path}/content")).body == TINY_PNG.data

@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.storage.objects import ORIGINAL, VARIANTS
 from tests.chaos.found import Found, Item
 from tests.chaos.ledger import Acknowledged, Ledger
 from tests.chaos.seams import IMAGE_ID
 
-NAMES = {"original", "thumb", "preview"}
+NAMES = {ORIGINAL, *VARIANTS}
 FINAL = {"ready", "rejected", "deleted"}
 COUNTED = {"ready", "failed"}
 

@@ -10,6 +10,7 @@ import pytest
 
 from service.images import Receipt, Record, Status, first_id_at
 from service.storage.aws import clients
+from service.storage.objects import ORIGINAL, VARIANTS
 from tests.backstage import until
 from tests.sweeping import DATA, LONG, Yard, found, key_of, only, receipt_of, yard_at
 from worker.decoder import Decoders
@@ -18,7 +19,7 @@ from worker.sweep_waiting import MOST_RESENDS
 
 GRACE = 4
 """Seconds; so short that a test can wait for it, and longer than a sweep takes."""
-NAMES = ("original", "thumb", "preview")
+NAMES = (ORIGINAL, *VARIANTS)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from service.images import Receipt, Status
 from service.storage.listing import Listing
 from service.storage.notifications import Arrival
+from service.storage.objects import ORIGINAL, VARIANTS
 from service.storage.survey import Survey
 from tests.meddling import Killed, killed_at, meddled
 from tests.stage import LIMITS
@@ -21,7 +22,7 @@ from worker.processing import process
 
 STEPS = 11
 """More calls than a sweep makes about one image."""
-NAMES = ("original", "thumb", "preview")
+NAMES = (ORIGINAL, *VARIANTS)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""README is true: every setting and every code is in it, and nothing else."""
+"""The tables of the documents are true: every setting, every code and every dependency is in them."""
 
 import dataclasses
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+API = (ROOT / "docs/api.md").read_text()
 README = (ROOT / "README.md").read_text()
 RAISED = re.compile(
     r"""(?:Refused|InvalidRequest|Unauthenticated|Forbidden|NotFound|Conflict|PreconditionFailed|TooManyRequests|Unavailable|NotSound|Reason"""
@@ -18,7 +21,7 @@ RAISED = re.compile(
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     """Variables, in order, with their meaning."""
-    table = re.findall(r"^\| (`[A-Z_0-9]+`(?:, `[A-Z_0-9]+`)*) \| (.*) \| (.*) \|$", README, re.MULTILINE)
+    table = re.findall(r"^\| (`[A-Z_0-9]+`(?:, `[A-Z_0-9]+`)*) \| (.*) \| (.*) \|$", CONFIGURATION, re.MULTILINE)
     documented = [(names, about) for names, _, about in table if names != "`LOCAL_AWS`"]
     expected = [
         (", ".join(f"`{name}`" for name in one.metadata["env"]), one.metadata["about"])
@@ -29,10 +32,10 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in dataclasses.fields(Settings)])
 def test_the_documented_default_is_the_one_in_force(name: str) -> None:
-    """What README gives as default, set explicitly, changes nothing."""
+    """What the table gives as default, set explicitly, changes nothing."""
     one = Settings.__dataclass_fields__[name]
     variable = one.metadata["env"][0]
-    row = re.search(rf"^\| `{variable}`.*?\| (.*?) \|", README, re.MULTILINE)
+    row = re.search(rf"^\| `{variable}`.*?\| (.*?) \|", CONFIGURATION, re.MULTILINE)
     assert row
     if name == "decoders":
         assert row[1] == "one a core"
@@ -45,4 +48,13 @@ def test_every_code_is_documented() -> None:
     sources = [*(ROOT / "service").rglob("*.py"), *(ROOT / "worker").rglob("*.py")]
     codes = {code for source in sources for code in RAISED.findall(source.read_text())} - {"undecodable_message"}
     assert len(codes) > 30
-    assert {code for code in codes if f"`{code}`" not in README} == set()
+    assert {code for code in codes if f"`{code}`" not in API} == set()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """README's table names those that pyproject.toml installs, and what an extra of theirs brings."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[\[<>=~! ;]", one)[0] for one in declared}
+    table = README.partition("| dependency | why |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    explained = {name for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for name in row.split(", ")}
+    assert explained - {"cryptography"} == names
