@@ -1,4 +1,4 @@
-"""What goes wrong on the way: no connection, no service, no worker, no room, a token that has expired. No upload gets lost."""
+"""What goes wrong on the way: no connection, service, worker or room, and tokens that expire. No upload gets lost."""
 
 import re
 import time
@@ -164,19 +164,21 @@ async def test_a_queued_one_is_deleted(
 @pytest.mark.usefixtures("worker")
 async def test_no_room_left(browser: Browser, settings: Settings, client: Client) -> None:
     """The quota is shown, and what is beyond it refused; once there is room it can be sent again."""
-    async with client_of(replace(settings, quota_images=1), client.user) as own:
-        async with _visiting(browser, own.url, client.user) as gallery:
-            await gallery.pick(PHOTO)
-            await gallery.shown(1)
-            await expect(gallery.page.get_by_text("1 of 1 image")).to_be_visible()
-            await gallery.pick(PHOTOS / "chelsea.png")
-            await expect(gallery.upload("chelsea.png")).to_contain_text("no room left")
-            await gallery.image("rocket.jpg").focus()
-            await gallery.page.keyboard.press("Delete")
-            await gallery.page.get_by_role("button", name="Dismiss").click()
-            await expect(gallery.page.get_by_text("0 of 1 image")).to_be_visible()
-            await gallery.upload("chelsea.png").get_by_role("button", name="Retry").click()
-            await expect(gallery.upload("chelsea.png")).to_contain_text("Ready")
+    async with (
+        client_of(replace(settings, quota_images=1), client.user) as own,
+        _visiting(browser, own.url, client.user) as gallery,
+    ):
+        await gallery.pick(PHOTO)
+        await gallery.shown(1)
+        await expect(gallery.page.get_by_text("1 of 1 image")).to_be_visible()
+        await gallery.pick(PHOTOS / "chelsea.png")
+        await expect(gallery.upload("chelsea.png")).to_contain_text("no room left")
+        await gallery.image("rocket.jpg").focus()
+        await gallery.page.keyboard.press("Delete")
+        await gallery.page.get_by_role("button", name="Dismiss").click()
+        await expect(gallery.page.get_by_text("0 of 1 image")).to_be_visible()
+        await gallery.upload("chelsea.png").get_by_role("button", name="Retry").click()
+        await expect(gallery.upload("chelsea.png")).to_contain_text("Ready")
 
 
 @pytest.mark.usefixtures("worker")

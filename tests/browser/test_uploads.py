@@ -112,7 +112,6 @@ async def test_a_placeholder_until_the_picture_is_there(gallery: Gallery) -> Non
     await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
     await expect(gallery.images).to_have_count(1)
     await expect(gallery.images.locator(".placeholder, canvas").first).to_be_visible()
-    assert await gallery.colours("#grid") > 1
     await gallery.page.unroute("**/content?variant=thumb")
     for route in held:
         await route.continue_()

@@ -1,4 +1,4 @@
-"""Who is asking, in each AUTH_MODE; and the page behind a path prefix, in several processes, and as a Lambda function."""
+"""Who is asking, in each AUTH_MODE, behind a path prefix, in several processes, and before a Lambda function."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -125,11 +125,14 @@ async def test_as_a_lambda_function(browser: Browser, settings: Settings, tmp_pa
     key = new_key()
     line = line_of(KnownKey("somebody", digest_of(key)))
     made = replace(settings, auth_mode="api-key", api_keys=line, direct_upload_from=LARGE)
-    async with function(SERVICE, made) as container, as_gateway(container) as url:
-        async with watched(browser, url, str(settings.endpoint_s3)) as watch:
-            gallery = await _visit(watch, url)
-            await gallery.sign_in(key)
-            large = exactly(LARGE)
-            await gallery.pick(PHOTOS / "rocket.jpg", file("large.png", large.data, large.content_type))
-            await gallery.shown(2)
-            await expect(gallery.upload("large.png")).to_contain_text("Ready")
+    async with (
+        function(SERVICE, made) as container,
+        as_gateway(container) as url,
+        watched(browser, url, str(settings.endpoint_s3)) as watch,
+    ):
+        gallery = await _visit(watch, url)
+        await gallery.sign_in(key)
+        large = exactly(LARGE)
+        await gallery.pick(PHOTOS / "rocket.jpg", file("large.png", large.data, large.content_type))
+        await gallery.shown(2)
+        await expect(gallery.upload("large.png")).to_contain_text("Ready")
