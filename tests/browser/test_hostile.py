@@ -26,8 +26,8 @@ WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientW
 INJECTED = "document.querySelectorAll('script:not([src]), [onerror], [onload], a[href^=javascript]').length"
 
 
-async def _unharmed(gallery: Gallery, asked: list[str]) -> None:
-    assert asked == []
+async def _unharmed(gallery: Gallery) -> None:
+    assert gallery.watch.asked == []
     assert await gallery.page.evaluate(INJECTED) == 0
     assert await gallery.page.evaluate(WIDTH) <= 0
 
@@ -38,8 +38,6 @@ async def test_title_tags_and_file_name(
     gallery: Gallery, client: Client, storage: Storage, text: str, viewport: tuple[int, int]
 ) -> None:
     """Each in the grid, and with the image."""
-    asked: list[str] = []
-    gallery.page.on("dialog", lambda dialog: asked.append(dialog.message))
     await gallery.page.set_viewport_size({"width": viewport[0], "height": viewport[1]})
     tag = text.replace(",", "")[:32]
     named: dict[str, Any] = {"title": text.strip(), "tags": (tag.strip(),), "filename": f"{text[:100]}.jpg"}
@@ -47,13 +45,13 @@ async def test_title_tags_and_file_name(
     await gallery.page.reload()
     await expect(gallery.images).to_have_count(1)
     assert (await gallery.images.locator(".caption").text_content() or "").strip() == named["title"]
-    await _unharmed(gallery, asked)
+    await _unharmed(gallery)
     await gallery.images.get_by_role("button").click()
     assert await gallery.detail.get_by_role("heading").first.text_content() == named["title"]
     for shown in (named["filename"], named["tags"][0]):
         await expect(gallery.detail.get_by_text(shown, exact=True).first).to_be_visible()
     await expect(gallery.detail.get_by_label("Title", exact=True)).to_have_value(named["title"])
-    await _unharmed(gallery, asked)
+    await _unharmed(gallery)
     box = await gallery.detail.evaluate("one => one.scrollWidth - one.clientWidth")
     assert box <= 0
 
@@ -61,12 +59,10 @@ async def test_title_tags_and_file_name(
 @pytest.mark.parametrize("name", TEXTS.values(), ids=TEXTS)
 async def test_a_file_of_that_name_is_uploaded(gallery: Gallery, client: Client, name: str) -> None:
     """It keeps its name, as far as the service takes it."""
-    asked: list[str] = []
-    gallery.page.on("dialog", lambda dialog: asked.append(dialog.message))
     await gallery.pick(file(f"{name.strip()}.jpg", jpeg().data), file(f"{name.strip()}.txt", b"text", "text/plain"))
     await expect(gallery.page.locator("#upload-list > li")).to_have_count(2)
     await expect(gallery.images).to_have_count(1)
-    await _unharmed(gallery, asked)
+    await _unharmed(gallery)
     (queued,) = (await client.get("/v1/images?status=queued")).json["images"]
     assert queued["filename"].endswith(".jpg")
     assert queued["filename"][:10] == name[:10]
@@ -85,10 +81,8 @@ async def test_a_file_of_that_name_is_uploaded(gallery: Gallery, client: Client,
 )
 async def test_an_address_from_somebody_else(gallery: Gallery, address: str) -> None:
     """Leads to nothing but an empty list."""
-    asked: list[str] = []
-    gallery.page.on("dialog", lambda dialog: asked.append(dialog.message))
     await gallery.page.goto("about:blank")
     await gallery.page.goto(f"{gallery.url}/{address}")
     await expect(gallery.page.get_by_role("heading", name="Your images")).to_be_visible()
     await expect(gallery.page.locator("#empty")).to_be_visible()
-    await _unharmed(gallery, asked)
+    await _unharmed(gallery)

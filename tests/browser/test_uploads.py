@@ -34,7 +34,7 @@ BAD = {
     "long.gif": ("image/gif", bad.TOO_MANY_FRAMES["gif_frames"].data, "more than 900 frames"),
     "empty.png": ("image/png", b"", "empty"),
     # Only the worker can tell.
-    "half.jpg": ("image/jpeg", bad.TRUNCATED["jpeg_half"].data, "ends in the middle"),
+    "half.jpg": ("image/jpeg", bad.TRUNCATED["jpeg_half"].data, "damaged"),
 }
 
 
@@ -107,7 +107,11 @@ async def test_progress_is_seen(gallery: Gallery) -> None:
 async def test_a_placeholder_until_the_picture_is_there(gallery: Gallery) -> None:
     """And the picture takes its place."""
     held: list[Route] = []
-    await gallery.page.route("**/content?variant=thumb", held.append)
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await gallery.page.route("**/content?variant=thumb", hold)
     await gallery.pick(PHOTOS / "rocket.jpg")
     await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
     await expect(gallery.images).to_have_count(1)

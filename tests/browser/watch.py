@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Error, Page, Request
 
 REPORT = """addEventListener('securitypolicyviolation', event =>
     console.error(`CSP ${event.effectiveDirective} forbids ${event.blockedURI || 'inline'} ${event.sample}`));"""
@@ -31,11 +31,14 @@ class Watch:
     wrong: list[str] = field(default_factory=list)
     forgiven: list[str] = field(default_factory=lambda: [REFUSED])
     """Beginnings of console messages that are to be expected in this test."""
+    asked: list[str] = field(default_factory=list)
+    """What the page has asked by boxes of the browser's own; the answer is no, but who leaves a page leaves it."""
 
     async def page(self) -> Page:
         """A page that is watched."""
         page = await self.context.new_page()
         page.on("pageerror", self._raised)
+        page.on("dialog", self._answer)
         return page
 
     def said(self, message: ConsoleMessage) -> None:
@@ -46,6 +49,10 @@ class Watch:
         url = urlsplit(request.url)
         if url.scheme not in LOCAL and url.netloc not in self.hosts:
             self.wrong.append(f"asks another host: {request.method} {request.url}")
+
+    async def _answer(self, dialog: Dialog) -> None:
+        self.asked.append(dialog.message)
+        await (dialog.accept() if dialog.type == "beforeunload" else dialog.dismiss())
 
     def _raised(self, error: Error) -> None:
         self.wrong.append(f"uncaught: {error}")
