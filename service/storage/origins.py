@@ -11,11 +11,10 @@ def public_origins(settings: Settings) -> tuple[str, ...]:
     if endpoint:
         parts = urlsplit(endpoint)
         return (f"{parts.scheme}://{parts.netloc}",)
-    domain = "amazonaws.com.cn" if settings.region.startswith("cn-") else "amazonaws.com"
-    # Forms and URLs are signed by different libraries, which choose among the names that AWS gives a bucket:
+    # Forms and URLs are signed by different libraries, which choose among the names that AWS gives a bucket; AWS's
+    # certificates cover no name of a bucket with dots in it, which is named by the path.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
-    return (
-        f"https://{settings.bucket}.s3.{settings.region}.{domain}",
-        f"https://{settings.bucket}.s3.{domain}",
-        f"https://s3.{settings.region}.{domain}/{settings.bucket}/",
-    )
+    hosts = (f"s3.{settings.region}.amazonaws.com", "s3.amazonaws.com")
+    by_name = [f"https://{settings.bucket}.{host}" for host in hosts]
+    by_path = [f"https://{host}/{settings.bucket}" for host in hosts if "." in settings.bucket]
+    return (*by_name, *by_path)

@@ -27,6 +27,7 @@ TYPES = {
 }
 LINK = b'"./gallery/'
 """How the page names its files in the source; served, the name has the version in it."""
+HEAD_END = b"</head>"
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 HEADERS = {
@@ -48,6 +49,9 @@ class Gallery:
 def gallery() -> Gallery:
     """The files; read once, and only by who is asked for them."""
     files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
+    modules = (f'  <link rel="modulepreload" href="./gallery/{name}">\n' for name in files if name.endswith(".js"))
+    # Else the browser finds them one behind another, as each says what it imports.
+    files[PAGE] = files[PAGE].replace(HEAD_END, "".join(modules).encode() + HEAD_END)
     digest = hashlib.sha256()
     for name, content in files.items():
         digest.update(f"{name} {len(content)}\n".encode() + content)

@@ -65,7 +65,7 @@ function accepted(known) {
 }
 
 function found(page) {
-  if ("direct_upload_from" in page) uploads.directFrom = page.direct_upload_from;
+  uploads.learn(page);
   for (const known of page.images) {
     if (listing.matches(known)) grid.put(known);
     if (known.status === "queued") follower.follow(known.image_id);

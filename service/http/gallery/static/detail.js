@@ -136,9 +136,9 @@ export class Detail {
   }
 
   #why({ status, reason }) {
-    if (status === "queued") return element("p", { class: "notice" }, "Queued: it is being checked and made smaller.");
+    if (status === "queued") return element("p", { class: "notice" }, "Queued: it is being checked, and previews are made.");
     const { text, advice } = words(reason?.code);
-    const begin = status === "rejected" ? "Rejected: its bytes are not kept." : "Failed.";
+    const begin = status === "rejected" ? "Rejected: the file was not kept." : "Failed.";
     return element("p", { class: "notice bad" }, element("strong", {}, `${begin} ${text}`), ` ${advice}`);
   }
 
@@ -148,7 +148,7 @@ export class Detail {
       "div",
       { class: "actions" },
       ready ? this.#button("download", "Download", () => this.actions.download(known)) : null,
-      copyButton("Copy link", this.actions.link(known.image_id)),
+      copyButton("Copy link", this.actions.link(known.image_id), ""),
       this.#button("trash", "Delete", () => this.#remove(), "danger"),
     );
   }

@@ -17,7 +17,7 @@ export class Edit {
     this.button = element("button", { type: "submit", class: "primary" }, "Save");
     this.form = element(
       "form",
-      { class: "edit", "aria-label": "Title and tags" },
+      { class: "edit", "aria-label": "Edit" },
       element("label", {}, element("span", {}, "Title"), this.title),
       element("label", {}, element("span", {}, "Tags"), this.tags),
       element("p", { class: "quiet", id: "tags-hint" }, "With commas between; up to 10."),

@@ -12,7 +12,7 @@ export function facts(known) {
   if (known.frames > 1) add("Frames", known.frames.toLocaleString());
   add("Size", sizeText(known.size), " ", element("span", { class: "quiet" }, `(${known.size.toLocaleString()} bytes)`));
   add("Uploaded", time(known.created_at));
-  if (known.updated_at !== known.created_at) add("Changed", time(known.updated_at));
+  if (known.version > 1) add("Changed", time(known.updated_at));
   if (known.sha256) add("SHA-256", element("code", {}, known.sha256), copyButton("Copy SHA-256", known.sha256));
   return list;
 }
@@ -20,9 +20,9 @@ export function facts(known) {
 const time = (text) => element("time", { datetime: text }, dateText(text));
 
 // Null where the browser lets no page copy, which is by plain http on other hosts than localhost.
-export function copyButton(label, text) {
+export function copyButton(label, text, kind = "plain small") {
   if (!navigator.clipboard) return null;
-  const button = element("button", { type: "button", class: "plain small" }, label);
+  const button = element("button", { type: "button", class: kind }, label);
   button.addEventListener("click", async () => {
     const copied = await navigator.clipboard.writeText(text).then(
       () => true,

@@ -22,7 +22,6 @@ export function listen(take) {
 
 function listenToDrops(take) {
   const target = byId("drop-here");
-  const busy = () => document.querySelector("dialog[open]") !== null;
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
   let depth = 0;
   const show = (visible) => {
@@ -30,7 +29,7 @@ function listenToDrops(take) {
     if (!visible) depth = 0;
   };
   document.addEventListener("dragenter", (event) => {
-    if (!carriesFiles(event) || busy()) return;
+    if (!carriesFiles(event)) return;
     depth += 1;
     show(true);
   });
@@ -38,14 +37,13 @@ function listenToDrops(take) {
     if (carriesFiles(event) && --depth <= 0) show(false);
   });
   document.addEventListener("dragover", (event) => {
-    // Also when nothing is taken: else the browser would leave the page for the file.
+    // Else the browser would leave the page for the file.
     if (carriesFiles(event)) event.preventDefault();
   });
   document.addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     show(false);
-    if (busy()) return;
     const { files, leftOut } = await dropped(event.dataTransfer);
     take(files, leftOut);
   });

@@ -11,7 +11,7 @@ export class Listing {
   #stop = new AbortController();
   #cursor = null;
   #busy = false;
-  #more = true;
+  #more = false; // until something is to be shown
 
   // `found(images, page)` gets each page; `hidden(id)` tells what is about to be deleted.
   constructor(api, grid, { found, hidden }) {

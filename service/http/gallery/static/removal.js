@@ -1,12 +1,14 @@
 // Deleting with a way back: the image leaves the view at once, and the service only when nobody has undone it.
 
 import { image } from "./api.js";
+import { announce } from "./dom.js";
 import { Problem } from "./problem.js";
 import { nameText } from "./texts.js";
 import { toast } from "./toasts.js";
 import { sentence } from "./words.js";
 
 const UNDO_SECONDS = 8;
+const UNDO_KEYS = /Mac|iP/.test(navigator.platform) ? "Command+Z" : "Control+Z";
 
 export class Removal {
   #pending = new Map();
@@ -16,6 +18,16 @@ export class Removal {
     Object.assign(this, { api, hidden, back, done });
     // Nobody can undo it any more.
     addEventListener("pagehide", () => this.flush());
+    // By keyboard the notice at the end of the page is far away.
+    addEventListener("keydown", (event) => {
+      const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+      if (!undo || this.#pending.size === 0 || event.target.closest("input, textarea")) return;
+      event.preventDefault();
+      const { known, notice } = [...this.#pending.values()].pop();
+      notice.close();
+      this.#undo(known);
+      announce(`${nameText(known)} is back`);
+    });
   }
 
   has(id) {
@@ -26,7 +38,7 @@ export class Removal {
     if (this.has(known.image_id)) return;
     const notice = toast(`Deleted ${nameText(known)}`, {
       seconds: UNDO_SECONDS,
-      action: { label: "Undo", run: () => this.#undo(known) },
+      action: { label: "Undo", keys: UNDO_KEYS, run: () => this.#undo(known) },
       ended: () => void this.#delete(known),
     });
     this.#pending.set(known.image_id, { known, notice });

@@ -21,13 +21,16 @@ export class Tile {
   }
 
   update(known) {
-    this.known = known;
+    const same = known.status === this.known?.status;
     const name = nameText(known);
+    this.known = known;
     this.item.dataset.imageId = known.image_id;
     this.item.dataset.status = known.status;
     this.caption.textContent = name;
     this.button.setAttribute("aria-label", known.status === "ready" ? name : `${name}, ${STATES[known.status]}`);
-    this.#draw(name);
+    // A picture never changes, but what it is called.
+    if (!same) this.#draw(name);
+    else this.frame.querySelector("img")?.setAttribute("alt", name);
   }
 
   // Called when the tile comes near the view, and when it has left it.

@@ -2,7 +2,8 @@
 
 import { announce, byId, element, icon } from "./dom.js";
 
-// `action` is {label, run}. `ended()` when its time is over, not when the action was taken.
+// `action` is {label, run, keys}: what it is called, what it does, and the keys that do the same, if any.
+// `ended()` when its time is over, not when the action was taken.
 export function toast(text, { seconds = 8, action = null, ended = () => {} } = {}) {
   let timer = null;
   const close = () => {
@@ -31,7 +32,7 @@ export function toast(text, { seconds = 8, action = null, ended = () => {} } = {
   );
   // In a modal dialog, only what is inside of it can be used.
   (document.querySelector("dialog[open] .toasts") ?? byId("toasts")).append(box);
-  announce(action ? `${text}. ${action.label} is at the end of the page for ${seconds} seconds.` : text);
+  announce(action?.keys ? `${text}. ${action.label} with ${action.keys}.` : text);
   wait();
   return { close, end };
 }

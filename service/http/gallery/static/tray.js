@@ -10,6 +10,7 @@ export class Tray {
   #rows = new Map();
   #drawing = null;
   #changed = new Set();
+  #newest = null;
 
   // `open(image_id)` shows an image.
   constructor(open) {
@@ -27,6 +28,9 @@ export class Tray {
       for (const one of this.#changed) this.#draw(one);
       this.#changed.clear();
       this.#sum();
+      // What has just been added shall be seen, and not what was done long ago.
+      if (this.#newest) this.list.scrollTop = this.#newest.offsetTop - this.list.offsetTop;
+      this.#newest = null;
     });
   }
 
@@ -41,6 +45,7 @@ export class Tray {
       row = this.#row(upload);
       this.#rows.set(upload, row);
       this.list.append(row.item);
+      this.#newest ??= row.item;
     }
     const { state, part } = upload;
     row.item.dataset.status = state;
@@ -103,7 +108,7 @@ function textOf({ state, part, problem, image }) {
     case "pausing":
       return problem.status === 401 ? words(problem.code).text : `${words(problem.code).text} Trying again.`;
     case "queued":
-      return "Queued: it is being checked and made smaller";
+      return "Queued: it is being checked, and previews are made";
     case "ready":
       return "Ready";
     default: {

@@ -10,22 +10,32 @@ import { send } from "./send.js";
 const AT_ONCE = 3;
 const ATTEMPTS = 6;
 const LONGEST_PAUSE = 60;
+const AGAIN_SECONDS = 20;
 const UNDER_WAY = new Set(["waiting", "sending", "pausing"]);
+const WRONG = new Set(["refused", "lost", "rejected", "failed"]);
 export const SETTLED = new Set(["ready", "rejected", "failed"]);
 
 export class Uploads {
   #lanes = new Lanes(AT_ONCE);
   #byImage = new Map();
   list = new Set();
-  directFrom = null;
+  #directFrom;
 
   // `changed(upload)` when anything of an upload has; `accepted(image)` with each receipt.
   constructor(api, { changed, accepted, signIn }) {
     Object.assign(this, { api, changed, accepted, signIn });
-    addEventListener("online", () => this.retryAll((upload) => upload.problem?.status === 0));
+    const again = () => this.retryAll((upload) => upload.problem.status === 0);
+    addEventListener("online", again);
+    // A service that is away says nothing to the browser when it comes back.
+    setInterval(again, AGAIN_SECONDS * 1000);
     addEventListener("beforeunload", (event) => {
       if (this.underWay > 0) event.preventDefault();
     });
+  }
+
+  // From how many bytes on files go straight to S3, as each list and receipt tells; null: none.
+  learn({ direct_upload_from: from }) {
+    if (from !== undefined) this.#directFrom = from;
   }
 
   get underWay() {
@@ -101,7 +111,9 @@ export class Uploads {
       const used = this.api.identity.known;
       this.#set(upload, { state: "sending", part: 0, problem: null });
       try {
-        return await send(this.api, upload, this.directFrom, (part) => this.#set(upload, { part }), signal);
+        // A file that is too large for what stands before the service would not even be refused in words.
+        if (this.#directFrom === undefined) this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal }));
+        return await send(this.api, upload, this.#directFrom, (part) => this.#set(upload, { part }), signal);
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         if (problem.status === 401) {
@@ -130,8 +142,8 @@ export class Uploads {
 
 // As in "3 of 5 uploaded, 1 needs attention".
 export function tally(uploads) {
-  const up = uploads.filter((upload) => upload.image).length;
-  const wrong = uploads.filter((upload) => ["refused", "lost", "rejected", "failed"].includes(upload.state)).length;
+  const up = uploads.filter((upload) => upload.image && !WRONG.has(upload.state)).length;
+  const wrong = uploads.filter((upload) => WRONG.has(upload.state)).length;
   const attention = wrong ? `, ${wrong} ${wrong === 1 ? "needs" : "need"} attention` : "";
   return `${up} of ${uploads.length} uploaded${attention}`;
 }

@@ -45,7 +45,7 @@ export const WORDS = {
   decoder_out_of_memory: HEAVY,
   staged_bytes_differ: say("The picture was damaged on its way.", "Delete this one and upload it again."),
   never_processed: say("The picture could not be processed.", "Delete this one and upload it again."),
-  bytes_missing: say("The picture's bytes are gone.", "Delete this one and upload it again."),
+  bytes_missing: say("The picture's file is gone.", "Delete this one and upload it again."),
   // Of any request
   malformed_request: OURS,
   invalid_parameter: OURS,
@@ -70,6 +70,7 @@ export const WORDS = {
   not_found: say("There is nothing here."),
   method_not_allowed: OURS,
   image_not_found: say("This image is gone."),
+  variant_not_found: say("There is no small picture of this image.", "Download it to see it."),
   image_not_ready: say("This image is not ready.", "Wait a moment, then try again.", true),
   image_deleted: say("This image has been deleted meanwhile."),
   idempotency_key_reused: say("This upload was mistaken for another.", "Choose the file again."),
