@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
 
 from tests.browser.watch import Watch
+from tests.driver import Client
 
 COPY = """async encoded => {
     const bytes = new Blob([Uint8Array.from(atob(encoded), one => one.charCodeAt(0))], { type: 'image/png' });
@@ -22,6 +23,12 @@ PICTURES = """count => {
 def file(name: str, data: bytes, content_type: str = "image/jpeg") -> FilePayload:
     """A file as it is picked."""
     return {"name": name, "mimeType": content_type, "buffer": data}
+
+
+async def ids_of(client: Client) -> list[str]:
+    """All images that the service has of a user, in whatever status."""
+    pages = [await client.get(f"/v1/images?limit=200{status}") for status in ("", "&status=queued")]
+    return [one["image_id"] for page in pages for one in page.json["images"]]
 
 
 @dataclass
@@ -70,7 +77,7 @@ class Gallery:
 
     async def captions(self) -> list[str]:
         """What stands at the images of the grid, in their order."""
-        return await self.images.locator(".caption").all_inner_texts()
+        return await self.images.locator(".caption").all_text_contents()
 
     async def edit(self, title: str, tags: str) -> None:
         """Write title and tags of the image that is open, and save them."""
@@ -100,9 +107,9 @@ class Gallery:
         """The file of that name among the uploads."""
         return self.page.get_by_role("region", name="Uploads").get_by_role("listitem", name=name, exact=True)
 
-    async def shown(self, count: int) -> None:
-        """Wait until the grid shows so many images, each with its picture."""
-        await expect(self.images).to_have_count(count)
+    async def shown(self, count: int, others: int = 0) -> None:
+        """Wait until the grid shows so many pictures, and as many other images without any."""
+        await expect(self.images).to_have_count(count + others)
         await self.page.wait_for_function(PICTURES, arg=count)
 
     async def paste(self, data: bytes) -> None:

@@ -1,26 +1,28 @@
 """What goes wrong on the way: no connection, service, worker or room, and tokens that expire. No upload gets lost."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, expect
 
 from service.http.server import serving
 from service.settings import Settings
-from service.storage import Storage
-from tests.backstage import until, working
-from tests.browser.gallery import Gallery, file
+from tests.backstage import until
+from tests.browser.gallery import Gallery, file, ids_of
 from tests.browser.watch import LOST, watched
 from tests.driver import Client, client_of
 from tests.local_aws import free_port
 from tests.modes import OWNER, service_in
 from tests.pictures import PHOTOS, exactly
-from worker.decoder import Decoders
+
+pytestmark = pytest.mark.usefixtures("worker")
 
 PHOTO = PHOTOS / "rocket.jpg"
 
@@ -34,30 +36,22 @@ async def _visiting(browser: Browser, url: str, text: str) -> AsyncIterator[Gall
         yield gallery
 
 
-async def _ids(client: Client) -> list[str]:
-    """All images that the user has, in whatever status."""
-    pages = [await client.get(f"/v1/images?limit=200{status}") for status in ("", "&status=queued")]
-    return [one["image_id"] for page in pages for one in page.json["images"]]
-
-
-@pytest.mark.usefixtures("worker")
 async def test_offline_in_mid_upload(gallery: Gallery, client: Client) -> None:
     """It says so, goes on by itself when the connection is back, and becomes one image."""
     gallery.watch.forgiven.append(LOST)
-    await gallery.slow(200 * 1024)
-    await gallery.pick(file("large.png", exactly(1024 * 1024).data, "image/png"))
+    await gallery.slow(100 * 1024)
+    await gallery.pick(file("large.png", exactly(4 * 1024 * 1024).data, "image/png"))
     upload = gallery.upload("large.png")
     await expect(upload).to_contain_text(re.compile(r"[1-9]\d? %"))
     await gallery.slow(0, offline=True)
     await expect(upload).to_contain_text("No connection")
-    assert await _ids(client) == []
+    assert await ids_of(client) == []
     await gallery.slow(-1)
     await expect(upload).to_contain_text("Ready")
     await gallery.shown(1)
-    assert len(await _ids(client)) == 1
+    assert len(await ids_of(client)) == 1
 
 
-@pytest.mark.usefixtures("worker")
 async def test_picked_while_offline(gallery: Gallery, client: Client) -> None:
     gallery.watch.forgiven.append(LOST)
     await gallery.watch.context.set_offline(True)
@@ -65,32 +59,33 @@ async def test_picked_while_offline(gallery: Gallery, client: Client) -> None:
     await expect(gallery.upload("rocket.jpg")).to_contain_text("No connection")
     await gallery.watch.context.set_offline(False)
     await gallery.shown(2)
-    assert len(await _ids(client)) == 2
+    assert len(await ids_of(client)) == 2
 
 
-@pytest.mark.usefixtures("worker")
 async def test_an_answer_is_lost(gallery: Gallery, client: Client) -> None:
     """The upload has arrived, but the page does not know; sent again, it is the same image."""
     gallery.watch.forgiven.append(LOST)
-    lost = 0
+    session, lost = await gallery.protocol(), asyncio.Event()
 
-    async def lose(route: Route) -> None:
-        nonlocal lost
-        if route.request.method != "POST" or lost:
-            await route.continue_()
+    async def lose(event: dict[str, Any]) -> None:
+        if lost.is_set():
+            await session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
             return
-        lost += 1
-        assert (await route.fetch()).status == 202
-        await route.abort("connectionreset")
+        assert event["responseStatusCode"] == 202
+        lost.set()
+        reason = {"requestId": event["requestId"], "errorReason": "ConnectionReset"}
+        await session.send("Fetch.failRequest", reason)
 
-    await gallery.page.route("**/v1/images?*", lose)
+    session.on("Fetch.requestPaused", lose)
+    uploads = {"urlPattern": "*/v1/images?filename=*", "requestStage": "Response"}
+    await session.send("Fetch.enable", {"patterns": [uploads]})
     await gallery.pick(PHOTO)
     await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
     await gallery.shown(1)
-    assert (lost, len(await _ids(client))) == (1, 1)
+    assert lost.is_set()
+    assert len(await ids_of(client)) == 1
 
 
-@pytest.mark.usefixtures("worker")
 async def test_the_service_is_away(browser: Browser, settings: Settings, client: Client) -> None:
     """While it is, the page says so; when it is back, uploads go on by themselves."""
     fixed = replace(settings, port=free_port())
@@ -127,41 +122,6 @@ async def test_the_list_does_not_come(gallery: Gallery) -> None:
     await expect(gallery.page.get_by_text("Nothing here yet")).to_be_visible()
 
 
-async def test_no_worker(
-    gallery: Gallery, settings: Settings, storage: Storage, decoders: Decoders, client: Client
-) -> None:
-    """Images wait, and say so, also after a reload; they become ready once there is one."""
-    await gallery.pick(PHOTO)
-    await expect(gallery.upload("rocket.jpg")).to_contain_text("Queued")
-    await expect(gallery.images).to_have_count(1)
-    await expect(gallery.images).to_contain_text("Being processed")
-    await gallery.page.reload()
-    await expect(gallery.images).to_contain_text("Being processed")
-    async with working(settings, storage, decoders):
-        await gallery.shown(1)
-    assert len(await _ids(client)) == 1
-
-
-async def test_a_queued_one_is_deleted(
-    gallery: Gallery, settings: Settings, storage: Storage, decoders: Decoders, client: Client
-) -> None:
-    """It never comes back."""
-    await gallery.pick(PHOTO)
-    await expect(gallery.images).to_have_count(1)
-    await gallery.images.first.get_by_role("button").click()
-    await gallery.detail.get_by_role("button", name="Delete").click()
-    await gallery.page.get_by_role("button", name="Dismiss").click()
-
-    async def gone() -> bool:
-        return not await _ids(client)
-
-    await until(gone)
-    async with working(settings, storage, decoders):
-        await gallery.page.reload()
-        await expect(gallery.page.get_by_text("Nothing here yet")).to_be_visible()
-
-
-@pytest.mark.usefixtures("worker")
 async def test_no_room_left(browser: Browser, settings: Settings, client: Client) -> None:
     """The quota is shown, and what is beyond it refused; once there is room it can be sent again."""
     async with (
@@ -181,7 +141,6 @@ async def test_no_room_left(browser: Browser, settings: Settings, client: Client
         await expect(gallery.upload("chelsea.png")).to_contain_text("Ready")
 
 
-@pytest.mark.usefixtures("worker")
 async def test_a_token_expires(browser: Browser, settings: Settings, tmp_path: Path) -> None:
     """The page asks again, says why, and loses no upload."""
     async with service_in("jwt", replace(settings, jwt_leeway_seconds=0), tmp_path) as service:

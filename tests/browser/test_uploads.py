@@ -1,5 +1,6 @@
 """Pictures on their way: picked, dropped, pasted; what becomes of each, and why some are refused, in words."""
 
+import asyncio
 import hashlib
 import re
 import shutil
@@ -46,13 +47,13 @@ async def test_several_with_bad_ones(gallery: Gallery, client: Client) -> None:
         await expect(gallery.upload(name)).to_contain_text(words)
     for name in SOUND:
         await expect(gallery.upload(name)).to_contain_text("Ready")
-    await gallery.shown(len(SOUND))
+    await gallery.shown(len(SOUND), others=1)
     listed = (await client.get("/v1/images?status=ready")).json["images"]
     assert {one["filename"]: one["sha256"] for one in listed} == {
         name: hashlib.sha256(picture.data).hexdigest() for name, picture in SOUND.items()
     }
     await gallery.page.reload()
-    await gallery.shown(len(SOUND))
+    await gallery.shown(len(SOUND), others=1)
     await expect(gallery.uploads).to_have_count(0)
 
 
@@ -106,19 +107,18 @@ async def test_progress_is_seen(gallery: Gallery) -> None:
 
 async def test_a_placeholder_until_the_picture_is_there(gallery: Gallery) -> None:
     """And the picture takes its place."""
-    held: list[Route] = []
+    release = asyncio.Event()
 
     async def hold(route: Route) -> None:
-        held.append(route)
+        await release.wait()
+        await route.continue_()
 
     await gallery.page.route("**/content?variant=thumb", hold)
     await gallery.pick(PHOTOS / "rocket.jpg")
     await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
     await expect(gallery.images).to_have_count(1)
     await expect(gallery.images.locator(".placeholder, canvas").first).to_be_visible()
-    await gallery.page.unroute("**/content?variant=thumb")
-    for route in held:
-        await route.continue_()
+    release.set()
     await gallery.shown(1)
 
 

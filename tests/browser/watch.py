@@ -45,7 +45,7 @@ class Watch:
         if message.type in ("error", "warning") and not message.text.startswith(tuple(self.forgiven)):
             self.wrong.append(f"console {message.type}: {message.text}")
 
-    def asked(self, request: Request) -> None:
+    def requested(self, request: Request) -> None:
         url = urlsplit(request.url)
         if url.scheme not in LOCAL and url.netloc not in self.hosts:
             self.wrong.append(f"asks another host: {request.method} {request.url}")
@@ -71,7 +71,7 @@ async def watched(browser: Browser, *urls: str, **options: Any) -> AsyncIterator
         await context.add_init_script(REPORT)
         watch = Watch(context, {urlsplit(url).netloc for url in urls})
         context.on("console", watch.said)
-        context.on("request", watch.asked)
+        context.on("request", watch.requested)
         yield watch
         assert not watch.wrong, "\n".join(watch.wrong)
     finally:
