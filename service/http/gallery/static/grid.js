@@ -86,8 +86,8 @@ export class Grid {
 
   // The first tile that is older. Most are appended; what is new goes near the beginning.
   #behind(id) {
+    if (!this.list.lastElementChild || this.list.lastElementChild.tile.id > id) return null;
     const { children } = this.list;
-    if (children.length === 0 || children[children.length - 1].tile.id > id) return null;
     let [low, high] = [0, children.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
