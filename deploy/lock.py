@@ -24,9 +24,11 @@ def wanted() -> dict[str, list[str]]:
     """Of each file of requirements: the distributions that it is made for, without what these need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = [name_of(requirement) for requirement in project["project"]["dependencies"]]
+    # Some 10 MB, which an image does not notice. The zips of functions, half as large again with it, go without.
+    traces = [name_of(requirement) for requirement in project["project"]["optional-dependencies"]["traces"]]
     return {
         "build": [name_of(requirement) for requirement in project["build-system"]["requires"]],
-        "image": runtime,
+        "image": [*runtime, *traces],
         "lambda-image": ["awslambdaric"],
         **{name: list(function.distributions) for name, function in FUNCTIONS.items()},
     }

@@ -17,7 +17,7 @@ GLIBC = 34
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of all files: the same source makes the same zip, and an unchanged zip is not deployed again."""
 
-COMMAND_LINE = ("service/cli", "service/dev.py")
+COMMAND_LINE = ("service/cli", "service/client.py", "service/dev.py", "service/remote")
 DATA = {"dynamodb", "s3", "sqs", "sso", "sso-oidc", "sts"}
 """What of botocore's descriptions of all services is kept; its ways to credentials need the last three."""
 NEVER_READ = {".c", ".h", ".pxd", ".pyi", ".pyx"}

@@ -18,7 +18,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from service import logs
+from service import logs, traces
 from service.container import Container
 from service.errors import InvalidRequest, Unavailable
 from service.folders import own_folder
@@ -71,6 +71,7 @@ class Service:
             hurry.cancel()
             closing.clear()
             await self.app[STORAGE].finish()
+            await traces.flush()
         return write(response, event)
 
     async def _response(self, request: Request) -> Response:

@@ -1,7 +1,8 @@
 """Where the log goes and what its lines carry, for every way to run.
 
 As JSON a line has `timestamp` (RFC 3339, UTC), `level`, `logger`, `message`, the ids of what it is about (`request_id`,
-`user_id`, `image_id`) and, of some, further fields; `exception` holds a traceback.
+`user_id`, `image_id`, and `trace_id` where traces are collected) and, of some, further fields; `exception` holds a
+traceback.
 """
 
 import logging
@@ -111,7 +112,7 @@ class Text(logging.Formatter):
         return without_secrets(line)
 
 
-_SHOWN = ("ms", "received", "sent", "code", "request_id", "user_id", "image_id")
+_SHOWN = ("ms", "received", "sent", "code", "request_id", "user_id", "image_id", "trace_id")
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -119,6 +119,18 @@ class Settings:
     wait_seconds: float = _setting(
         "PREFER_WAIT_SECONDS", 30.0, values.between(0, 300, float), "the longest wait that `Prefer: wait` gets"
     )
+    events_seconds: float = _setting(
+        "EVENTS_SECONDS",
+        300.0,
+        values.between(0, 3600, float),
+        "how long a stream of events lasts at most; then its client comes again and goes on",
+    )
+    events_heartbeat_seconds: float = _setting(
+        "EVENTS_HEARTBEAT_SECONDS",
+        15.0,
+        values.between(0.1, 600, float),
+        "how often a stream says that it is there, for those between that cut what is silent",
+    )
     idempotency_seconds: int = _setting(
         "IDEMPOTENCY_SECONDS", 86_400, values.between(1, 14 * 86_400), "how long an `Idempotency-Key` is remembered"
     )
@@ -287,6 +299,15 @@ class Settings:
     worker_heartbeat_file: str | None = _setting(
         "WORKER_HEARTBEAT_FILE", None, values.text, "file that the worker touches at each poll, for health checks"
     )
+    worker_metrics_host: str = _setting(
+        "WORKER_METRICS_HOST", "127.0.0.1", values.text, "address at which a worker shows its figures"
+    )
+    worker_metrics_port: int | None = _setting(
+        "WORKER_METRICS_PORT",
+        None,
+        values.between(0, 65535),
+        "port of `/metrics` and `/healthz` of a worker; 0: any free one; without it a worker listens nowhere",
+    )
     sweep_seconds: int = _setting(
         "SWEEP_SECONDS", 3600, values.between(0, 30 * 86_400), "time between two sweeps that the workers do; 0: none"
     )
@@ -313,21 +334,63 @@ class Settings:
     )
     access_log: bool = _setting("ACCESS_LOG", True, values.flag, "1: log a line for each request")
 
+    # Traces. The other standard variables are read by OpenTelemetry itself.
+    otlp_traces_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        None,
+        values.url,
+        "where traces go (OTLP over HTTP), as in `http://localhost:4318/v1/traces`; without this and the next: nowhere",
+    )
+    otlp_endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", None, values.url, "the same without its path, as in `http://localhost:4318`"
+    )
+    otlp_protocol: str = _setting(
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+        "http/protobuf",
+        values.text,
+        "how; there is no other way",
+    )
+    traces_exporter: str = _setting("OTEL_TRACES_EXPORTER", "otlp", values.text, "`none`: no traces")
+    otel_disabled: bool = _setting("OTEL_SDK_DISABLED", False, values.flag, "1: no traces")
+
+    @property
+    def traces_to(self) -> str | None:
+        """Where traces go; None when nobody collects them."""
+        if self.otel_disabled or "otlp" not in self.traces_exporter.replace(" ", "").split(","):
+            return None
+        at = self.otlp_endpoint
+        return self.otlp_traces_endpoint or (f"{at.rstrip('/')}/v1/traces" if at else None)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
         """Settings from `environ` (the process's own by default); `overrides` win, None among them means not given.
 
         :raises SettingsError: a variable has a value that cannot be used.
         """
-        environ = os.environ if environ is None else environ
         given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
-        for one in fields(cls):
-            found = next((name for name in one.metadata["env"] if environ.get(name)), None)
-            if one.name in given or found is None:
-                continue
-            read = one.metadata["read"]
-            try:
-                given[one.name] = read(environ[found])
-            except (ValueError, KeyError):
-                raise SettingsError(f"{found} must be {read.__doc__}, not {environ[found]!r}.") from None
-        return cls(**given)
+        read, complaints = _read(os.environ if environ is None else environ, set(given))
+        if complaints:
+            raise SettingsError(complaints[0])
+        return cls(**given, **read)
+
+    @staticmethod
+    def complaints(environ: Mapping[str, str] | None = None) -> list[str]:
+        """What is wrong with each variable that cannot be used."""
+        return _read(os.environ if environ is None else environ, set())[1]
+
+
+def _read(environ: Mapping[str, str], given: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """The fields that the environment sets, but for those that are given already; and what is wrong with others."""
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for one in fields(Settings):
+        found = next((name for name in one.metadata["env"] if environ.get(name)), None)
+        if one.name in given or found is None:
+            continue
+        read = one.metadata["read"]
+        try:
+            values[one.name] = read(environ[found])
+        except (ValueError, KeyError):
+            complaints.append(f"{found} must be {read.__doc__}, not {environ[found]!r}.")
+    # One variable can be that of several fields.
+    return values, list(dict.fromkeys(complaints))

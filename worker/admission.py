@@ -8,6 +8,7 @@ import hashlib
 import logging
 from dataclasses import asdict, replace
 
+from service import traces
 from service.errors import Refused, ServiceError, TooManyRequests, Unavailable
 from service.images import MAX_BYTES, Reason, Receipt, Record, Status
 from service.intake.formats import media_type
@@ -24,7 +25,8 @@ async def admit(arrival: Arrival, storage: Storage, limits: Limits) -> Done | Re
     """Check and stage one direct upload; never raises for what is wrong with it or with AWS."""
     user_id, image_id = arrival.user_id, arrival.image_id
     try:
-        found = await storage.objects.get_direct(user_id, image_id, MAX_BYTES)
+        with traces.span("fetch", kind="client"):
+            found = await storage.objects.get_direct(user_id, image_id, MAX_BYTES)
         if found is None:
             return Done(None)  # an earlier delivery has done it
         done = await _admit(*found, storage, limits)
@@ -45,10 +47,12 @@ async def _admit(said: Receipt, content: bytes, storage: Storage, limits: Limits
         staged = await storage.objects.staged_receipt(user_id, image_id)
         if staged is None:
             log.info("refused as %s", error.code)
+            traces.note("cloud_images.reason", error.code)
             digest = hashlib.sha256(content).hexdigest() if content else ""
             return await reject(replace(said, sha256=digest), storage, Reason(code=error.code, detail=error.detail))
     else:
-        made = await storage.objects.put_staged(receipt, [content], new=True)
+        with traces.span("stage", kind="client"):
+            made = await storage.objects.put_staged(receipt, [content], new=True)
         staged = receipt if made else await storage.objects.staged_receipt(user_id, image_id)
         if await _is_settled(user_id, image_id, storage):
             return await _too_late(said, storage)

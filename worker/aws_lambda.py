@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from service import logs
+from service import logs, traces
 from service.container import Container
 from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.storage.objects import VARIANTS
-from service.storage.queue import Delivery
+from service.storage.queue import Delivery, trace_of
 from worker import cage
 from worker.decoder import Decoders, open_decoders
 from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries
@@ -60,6 +60,7 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(HIDE_SECONDS):
                 await self.storage.finish()
+        await traces.flush()
         return [record["messageId"] for record, again in zip(records, outcomes, strict=True) if again is not None]
 
     async def sweep(self, seconds: float) -> dict[str, Any]:
@@ -94,7 +95,9 @@ class Worker:
 
 
 def _delivery(record: dict[str, Any]) -> Delivery:
-    return Delivery(record["body"], record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
+    trace = trace_of(record.get("messageAttributes"), "stringValue") if traces.are_on() else None
+    count = int(record["attributes"]["ApproximateReceiveCount"])
+    return Delivery(record["body"], record["receiptHandle"], count, trace=trace)
 
 
 @asynccontextmanager
@@ -102,7 +105,11 @@ async def _open() -> AsyncIterator[Worker]:
     settings = Settings.from_env()
     logs.set_up(settings)
     cage.hide_from_children()
-    async with open_storage(settings) as storage, open_decoders(settings, VARIANTS) as decoders:
+    async with (
+        traces.exporting(settings, "cloud-images-worker"),
+        open_storage(settings) as storage,
+        open_decoders(settings, VARIANTS) as decoders,
+    ):
         yield Worker(settings, storage, decoders)
 
 

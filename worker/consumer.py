@@ -12,6 +12,7 @@ from service.storage import Storage
 from service.storage.queue import Delivery
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
+from worker.figures import NOBODY, Figures
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +24,27 @@ HEARTBEAT_SECONDS = 10.0
 class Consumer:
     """One worker's hold on the queue."""
 
-    def __init__(self, settings: Settings, storage: Storage, decoders: Decoders, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        decoders: Decoders,
+        stop: asyncio.Event,
+        figures: Figures = NOBODY,
+    ) -> None:
         self._settings = settings
         self._storage = storage
-        self._deliveries = Deliveries(settings, storage, decoders, stop)
+        self._deliveries = Deliveries(settings, storage, decoders, stop, figures=figures)
         self._stop = stop
+        self._figures = figures
         self._held: dict[asyncio.Task[None], Delivery] = {}
         self._extended: set[Delivery] = set()
         self._hiding = asyncio.Lock()
+
+    @property
+    def under_way(self) -> int:
+        """How many messages it has in hand."""
+        return len(self._held)
 
     async def run(self, *, burst: bool = False) -> None:
         """Work until `stop` is set, or with `burst` until the queue is empty; then finish what is under way.
@@ -58,6 +72,7 @@ class Consumer:
                     return
             except ServiceError as error:
                 log.warning("cannot poll the queue: %s", error)
+                self._figures.away(error.code)
                 await self._pause(PAUSE_SECONDS)
 
     async def _poll(self, burst: bool) -> bool:
@@ -73,6 +88,8 @@ class Consumer:
             await self._renew(deliveries)
             return False
         for delivery in deliveries:
+            if delivery.count == 1 and delivery.waited is not None:
+                self._figures.received(delivery.waited)
             task = asyncio.create_task(self._handle(delivery))
             self._held[task] = delivery
             self._extended.add(delivery)
@@ -92,6 +109,7 @@ class Consumer:
                 await self._give_back([delivery], seconds)
         except ServiceError as error:
             log.warning("a message comes again: %s", error)
+            self._figures.away(error.code)
         except Exception:
             log.exception("a message comes again, after an error that nobody foresaw")
 
@@ -103,7 +121,7 @@ class Consumer:
         """
 
         async def renew(delivery: Delivery) -> None:
-            await self._storage.queue.send(delivery.body)
+            await self._storage.queue.send(delivery.body, delivery.trace)
             await self._storage.queue.delete(delivery)
 
         outcomes = await asyncio.gather(*map(renew, deliveries), return_exceptions=True)
@@ -142,6 +160,7 @@ class Consumer:
             await asyncio.sleep(min(visibility / 3, HEARTBEAT_SECONDS))
 
     def _show_life(self) -> None:
+        self._figures.polled()
         if file := self._settings.worker_heartbeat_file:
             try:
                 pathlib.Path(file).touch()

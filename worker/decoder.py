@@ -7,11 +7,14 @@ locks do not for want of shared memory (AWS Lambda).
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from service import traces
 from service.settings import Settings
 from worker.child import Child
+from worker.figures import NOBODY, Figures
 from worker.protocol import frame
 from worker.verdict import NotSound, OutOfMemory, Sound, most_bytes, read_verdict
 
@@ -34,8 +37,9 @@ class DecoderUnavailable(Exception):
 class Decoders:
     """The slots."""
 
-    def __init__(self, settings: Settings, variants: dict[str, int]) -> None:
+    def __init__(self, settings: Settings, variants: dict[str, int], figures: Figures = NOBODY) -> None:
         self._settings = settings
+        self._figures = figures
         self._variants = variants
         self._bounds = {
             "max_pixels": settings.max_pixels,
@@ -59,6 +63,7 @@ class Decoders:
         alive: Child | None = None
         try:
             if child is not None and not await child.is_at_rest():
+                self._figures.decoder_died("decoder_crashed")
                 await child.end()
                 child = None
             if child is None:
@@ -70,8 +75,15 @@ class Decoders:
                 "pixels": pixels,
                 "bounds": self._bounds,
             }
-            verdict = await self._ask(child, request, data)
+            begin = time.perf_counter()
+            # Without the wait for a slot: what one image took.
+            with traces.span("decode"):
+                verdict = await self._ask(child, request, data)
+            self._figures.decoded(time.perf_counter() - begin)
             alive = child
+        except DecoderDied as died:
+            self._figures.decoder_died(died.code)
+            raise
         finally:
             if alive is None and child is not None:
                 await child.end()
@@ -90,6 +102,7 @@ class Decoders:
         if child.unfiltered and not self._warned:
             self._warned = True
             log.warning("decoders run without a filter of system calls, only with limits: %s", child.unfiltered)
+        self._figures.decoder_started()
         return child
 
     async def _ask(self, child: Child, request: dict[str, object], data: bytes) -> Sound | NotSound:
@@ -123,9 +136,11 @@ class Decoders:
 
 
 @asynccontextmanager
-async def open_decoders(settings: Settings, variants: dict[str, int]) -> AsyncIterator[Decoders]:
+async def open_decoders(
+    settings: Settings, variants: dict[str, int], figures: Figures = NOBODY
+) -> AsyncIterator[Decoders]:
     """The slots; their processes start when they are first needed and end with the context."""
-    decoders = Decoders(settings, variants)
+    decoders = Decoders(settings, variants, figures)
     try:
         yield decoders
     finally:

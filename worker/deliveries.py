@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
-from service import logs
+from service import logs, traces
 from service.errors import ServiceError
-from service.images import Reason, Receipt, UndecodableMessage
+from service.images import Reason, Receipt, Status, UndecodableMessage, created_at
 from service.intake.structure import Limits
 from service.settings import Settings
 from service.storage import Storage
@@ -15,6 +16,7 @@ from service.storage.notifications import Arrival, arrivals
 from service.storage.queue import Delivery
 from worker.admission import admit
 from worker.decoder import Decoders
+from worker.figures import NOBODY, Figures
 from worker.processing import Done, Retry, fail, process
 
 log = logging.getLogger(__name__)
@@ -42,13 +44,21 @@ class Deliveries:
         stop: asyncio.Event,
         *,
         outage_seconds: int = 0,
+        figures: Figures = NOBODY,
     ) -> None:
         self._settings = settings
         self._storage = storage
         self._decoders = decoders
         self._stop = stop
         self._outage_seconds = outage_seconds
+        self._figures = figures
         self._limits = Limits(settings.max_pixels, settings.max_side, settings.max_frames)
+        self._processing: traces.Attributes = {
+            "messaging.system": "aws_sqs",
+            "messaging.destination.name": settings.queue,
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+        }
         self._most: int | None = None
         self.met_outage = False
         """Whether AWS has been away at any of them."""
@@ -58,28 +68,53 @@ class Deliveries:
 
         :raises Unavailable: it shall come again, but there is nobody to say so to.
         """
+        with (
+            traces.span("process message", self._processing, kind="consumer", parent=delivery.trace) as span,
+            logs.about(**span.ids),
+        ):
+            span.note("cloud_images.delivery", delivery.count)
+            return await self._handle(delivery)
+
+    async def _handle(self, delivery: Delivery) -> int | None:
         try:
             uploads = uploads_in(delivery.body)
         except UndecodableMessage as error:
             log.warning("delivery %d of a message did not work: %s", delivery.count, error)
+            traces.fail("undecodable_message")
+            self._figures.retried("undecodable_message")
             return await self._seconds_before_next(delivery)
         retries: dict[Upload, Retry] = {}
         for upload in uploads:
             with logs.about(user_id=upload.user_id, image_id=upload.image_id):
+                traces.note(traces.IMAGE_ID, upload.image_id)
                 outcome = await self._process(upload)
                 if isinstance(outcome, Retry):
                     log.warning("delivery %d did not work: %s", delivery.count, outcome.reason.detail)
+                    traces.fail(outcome.reason.code)
+                    self._figures.retried(outcome.reason.code)
                     retries[upload] = outcome
                 else:
+                    self._count(upload, outcome)
                     log.info("%s", outcome.status or "nothing left to do")
+                    traces.note("cloud_images.status", outcome.status or "nothing left to do")
         if not retries:
             return None
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
             for upload, retry in retries.items():
                 await self._fail(upload, retry.reason)
+                self._figures.finished(Status.FAILED, retry.reason.code)
+            traces.note("cloud_images.status", Status.FAILED)
         elif self._stop.is_set() and all(retry.outage for retry in retries.values()):
             return self._outage_seconds
         return await self._seconds_before_next(delivery)
+
+    def _count(self, upload: Upload, done: Done) -> None:
+        if not done.first or done.status is None:
+            self._figures.finished(None)
+            return
+        self._figures.finished(done.status, done.code, upload.size if isinstance(upload, Receipt) else 0)
+        if done.status is Status.READY:
+            self._figures.ready((datetime.now(UTC) - created_at(upload.image_id)).total_seconds())
 
     async def _process(self, upload: Upload) -> Done | Retry:
         """The outcome of one upload, which is held and tried again while AWS does not answer."""
@@ -96,6 +131,7 @@ class Deliveries:
             if isinstance(outcome, Done) or not outcome.outage:
                 return outcome
             self.met_outage = True
+            self._figures.away(outcome.reason.code)
             if not await anext(while_away, False):
                 return outcome
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service import traces
 from service.errors import ServiceError
 from service.images import Reason, Receipt, Record, Status, Variant
 from service.storage import Storage
@@ -19,9 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The upload has its final status; its message can go. `status` is None when there was nothing left to do."""
+    """The upload has its final status; its message can go. `status` is None when there was nothing left to do.
+
+    `code` is that of the reason for the status, if there is one. `first` says that no earlier delivery had written it.
+    """
 
     status: Status | None
+    code: str = ""
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,15 @@ class Retry:
 async def process(receipt: Receipt, storage: Storage, decoders: Decoders) -> Done | Retry:
     """Take one upload all the way; never raises for what is wrong with the upload or with AWS."""
     try:
-        content = await storage.objects.get_staged(receipt)
+        with traces.span("fetch", kind="client"):
+            content = await storage.objects.get_staged(receipt)
         if content is None:
             return await _nothing_staged(receipt, storage)
         if len(content) != receipt.size or hashlib.sha256(content).hexdigest() != receipt.sha256:
             return Retry(Reason(code="staged_bytes_differ", detail="The staged bytes are not the ones accepted."))
         decoded = await decoders.decode(content, receipt.content_type, receipt.width * receipt.height)
         if isinstance(decoded, NotSound):
+            traces.note("cloud_images.reason", decoded.code)
             return await reject(receipt, storage, Reason(code=decoded.code, detail=decoded.detail))
         return await _store(receipt, storage, content, decoded)
     except DecoderDied as error:
@@ -73,17 +81,19 @@ async def _nothing_staged(receipt: Receipt, storage: Storage) -> Done:
         await storage.objects.delete_image(receipt.user_id, receipt.image_id)
     elif known and known.status is Status.FAILED:
         # Staged bytes go only after the record has another status than this one, or by their lifecycle rule.
-        await fail(receipt, storage, Reason(code="bytes_missing", detail="The bytes of the upload are gone."))
-        return Done(Status.FAILED)
+        reason = Reason(code="bytes_missing", detail="The bytes of the upload are gone.")
+        await fail(receipt, storage, reason)
+        return Done(Status.FAILED, reason.code)
     return Done(None)
 
 
 async def _store(receipt: Receipt, storage: Storage, content: bytes, sound: Sound) -> Done:
     objects = storage.objects
-    await asyncio.gather(
-        objects.put_image(receipt, ORIGINAL, receipt.content_type, content),
-        *(objects.put_image(receipt, name, VARIANT_TYPE, data) for name, (*_, data) in sound.variants.items()),
-    )
+    with traces.span("store", kind="client"):
+        await asyncio.gather(
+            objects.put_image(receipt, ORIGINAL, receipt.content_type, content),
+            *(objects.put_image(receipt, name, VARIANT_TYPE, data) for name, (*_, data) in sound.variants.items()),
+        )
     variants = {
         name: Variant(width=width, height=height, size=len(data))
         for name, (width, height, data) in sound.variants.items()
@@ -103,13 +113,16 @@ async def reject(receipt: Receipt, storage: Storage, reason: Reason) -> Done:
 async def _settle(record: Record, storage: Storage) -> Done:
     """Write the record and remove what is not needed any more: bytes of nothing that is `ready` stay."""
     receipt = record.receipt
-    earlier = await storage.catalog.settle(record)
+    with traces.span("record", kind="client"):
+        earlier = await storage.catalog.settle(record)
     settled = earlier or record
     if isinstance(settled, Deleted) or settled.status is not Status.READY:
         await storage.objects.delete_image(receipt.user_id, receipt.image_id)
     else:
         await storage.objects.delete_staged(receipt.user_id, receipt.image_id)
-    return Done(Status.DELETED if isinstance(settled, Deleted) else settled.status)
+    if isinstance(settled, Deleted):
+        return Done(Status.DELETED)
+    return Done(settled.status, settled.reason.code if settled.reason else "", first=earlier is None)
 
 
 def _record(

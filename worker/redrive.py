@@ -80,7 +80,7 @@ def _unreadable(body: str) -> str | None:
 async def _move(storage: Storage, deliveries: list[Delivery], held: set[Delivery], done: Redriven) -> None:
     async def move(delivery: Delivery) -> None:
         # First into the one, then out of the other: twice does no harm.
-        await storage.queue.send(delivery.body)
+        await storage.queue.send(delivery.body, delivery.trace)
         await storage.dead_letters.delete(delivery)
         held.remove(delivery)
         done.moved += 1

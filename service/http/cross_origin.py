@@ -10,8 +10,8 @@ from service.http.keys import SETTINGS
 from service.http.problems import Handler
 
 ALLOWED = (
-    *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "range"),
-    "x-api-key",
+    *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id"),
+    *("prefer", "range", "x-api-key"),
 )
 EXPOSED = (
     *("content-disposition", "content-range", "etag", "location", "preference-applied", "ratelimit"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from service import logs
+from service import logs, traces
 from service.errors import InvalidRequest, Refused
 from service.http.auth import authenticated
 from service.http.idempotency import deleted_since, earlier, idempotency_key
@@ -41,6 +41,7 @@ async def post_upload(request: web.Request) -> web.Response:
         if known is not None:
             return answer(view(request, known), headers={"Location": path_of(request, receipt.image_id)})
     logs.note(image_id=receipt.image_id)
+    traces.note(traces.IMAGE_ID, receipt.image_id)
     # What fits is only reserved when the file is there: most forms that are asked for too early are never used.
     await storage.usage.check(user_id, receipt.size or 1, receipt.image_id)
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)

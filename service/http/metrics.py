@@ -13,12 +13,20 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.errors import ServiceError, Unavailable
-from service.http.problems import Handler, problems
+from service.http.levels import Levels
+from service.http.problems import STATUSES, Handler, problems
 from service.http.uploads import post_image
 
 PATH = "/metrics"
+API = "/v1/"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 """From a small picture in one network with S3 to a large one over a telephone."""
+
+TROUBLES = (
+    *(("unavailable", f"{part}_unavailable") for part in ("s3", "sqs", "dynamodb", "spool")),
+    ("failed", "internal_error"),
+)
+"""Counted from zero: a rise from nothing to one would be none to Prometheus."""
 
 # How old a counter is: one more line for each figure, which the mode of several processes does not have anyway.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -37,6 +45,15 @@ class Metrics:
         )
         self._verdicts: dict[tuple[str, str], Counter] = {}
         self._accepted = self._uploads.labels("accepted", "")
+        for trouble in TROUBLES:
+            self._verdicts[trouble] = self._uploads.labels(*trouble)
+        self._others = Counter(
+            "cloud_images_other_requests_total",
+            "Requests of the API that are no uploads, by route and class of status",
+            ["route", "status"],
+            registry=registry,
+        )
+        self._answers: dict[tuple[str, str, int], Counter] = {}
         self._bytes = Counter(
             "cloud_images_accepted_bytes_total", "Bytes of the bodies of accepted uploads", registry=registry
         )
@@ -52,6 +69,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._levels = Levels(registry)
 
     def watch(self, app: web.Application) -> None:
         """Count in `app` what becomes of requests, before errors become answers, and answer `GET /metrics` in it."""
@@ -60,7 +78,15 @@ class Metrics:
         if values.ValueClass is not values.MutexValue:
             # The library was imported for several processes, which keep their figures in files.
             MultiProcessCollector(shown := CollectorRegistry())  # type: ignore[no-untyped-call]
-        app.router.add_get(PATH, make_aiohttp_handler(shown))
+        shown.register(self._levels)
+        tell = make_aiohttp_handler(shown)
+
+        async def show(request: web.Request) -> web.StreamResponse:
+            await self._levels.look(request.app)
+            return await tell(request)
+
+        app.router.add_get(PATH, show)
+        app.cleanup_ctx.append(self._levels.sampling)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,7 +96,7 @@ class Metrics:
         try:
             if request.match_info.handler is post_image:
                 return await self._upload(request, handler)
-            return await handler(request)
+            return await self._other(request, handler)
         finally:
             self._under_way.dec()
 
@@ -92,6 +118,31 @@ class Metrics:
         if "Preference-Applied" not in response.headers:
             self._seconds.observe(time.perf_counter() - begin)
         return response
+
+    async def _other(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except (ServiceError, web.HTTPException) as error:
+            self._answer(request, error.status if isinstance(error, web.HTTPException) else STATUSES[type(error)])
+            raise
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            self._answer(request, 500)
+            raise
+        self._answer(request, response.status)
+        return response
+
+    def _answer(self, request: web.Request, status: int) -> None:
+        resource = request.match_info.route.resource
+        if resource is None or not resource.canonical.startswith(API):
+            return
+        known = (request.method, resource.canonical, status // 100)
+        counter = self._answers.get(known)
+        if counter is None:
+            route, kind = f"{request.method} {resource.canonical}", f"{status // 100}xx"
+            counter = self._answers[known] = self._others.labels(route, kind)
+        counter.inc()
 
     def _verdict(self, verdict: str, code: str) -> None:
         counter = self._verdicts.get((verdict, code))

@@ -6,40 +6,30 @@ from aiohttp import web
 
 from service.errors import ServiceError
 from service.http.keys import STORAGE
+from service.http.looks import Looks
 from service.storage import Storage
 
 FRESH_SECONDS = 1.0
-"""Anybody may ask, as often as they like, and each look is three calls to AWS."""
 
 
-class Looks:
-    """Looks at AWS, shared by all who ask meanwhile and in `FRESH_SECONDS` after that."""
-
-    def __init__(self) -> None:
-        self._newest: asyncio.Task[dict[str, str]] | None = None
-        self._fresh_until = 0.0
-
-    async def newest(self, storage: Storage) -> dict[str, str]:
-        """What each part of AWS says: `ok`, or what is wrong."""
-        loop = asyncio.get_running_loop()
-        if self._newest is None or (self._newest.done() and loop.time() >= self._fresh_until):
-            self._newest = asyncio.create_task(self._look(storage))
-        # Not cancelled with the first who asks, as others may be waiting for it.
-        return await asyncio.shield(self._newest)
-
-    async def _look(self, storage: Storage) -> dict[str, str]:
-        parts = {"s3": storage.objects.check, "sqs": storage.queue.check, "dynamodb": storage.catalog.check}
-        results = await asyncio.gather(*(check() for check in parts.values()), return_exceptions=True)
-        self._fresh_until = asyncio.get_running_loop().time() + FRESH_SECONDS
-        checks = {}
-        for part, result in zip(parts, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, ServiceError):
-                raise result
-            checks[part] = result.detail if isinstance(result, ServiceError) else "ok"
-        return checks
+async def _look(storage: Storage) -> dict[str, str]:
+    """What each part of AWS says: `ok`, or what is wrong."""
+    parts = {"s3": storage.objects.check, "sqs": storage.queue.check, "dynamodb": storage.catalog.check}
+    results = await asyncio.gather(*(check() for check in parts.values()), return_exceptions=True)
+    checks = {}
+    for part, result in zip(parts, results, strict=True):
+        if isinstance(result, BaseException) and not isinstance(result, ServiceError):
+            raise result
+        checks[part] = result.detail if isinstance(result, ServiceError) else "ok"
+    return checks
 
 
-LOOKS = web.AppKey("looks", Looks)
+LOOKS = web.AppKey("looks", Looks[Storage, dict[str, str]])
+
+
+def looks() -> Looks[Storage, dict[str, str]]:
+    """Looks at all that the service needs."""
+    return Looks(_look, FRESH_SECONDS)
 
 
 async def healthz(request: web.Request) -> web.Response:

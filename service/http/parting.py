@@ -1,6 +1,7 @@
 """How a connection ends: never before its client could read the last answer, and never so late that it costs much."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -28,7 +29,7 @@ class Parting(web.RequestHandler):
 
     __slots__ = (
         *("_answered", "_body", "_crowd", "_ended", "_left", "_parting"),
-        *("_settings", "_spare", "_taking", "_wire"),
+        *("_settings", "_spare", "_taking", "_wire", "attention"),
     )
 
     def __init__(self, manager: web.Server, settings: Settings, crowd: Crowd, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,6 +53,8 @@ class Parting(web.RequestHandler):
         self._ended, self._parting = False, False
         self._left: asyncio.Future[None] | None = None
         self._wire: asyncio.Transport | None = None
+        self.attention: Callable[[], None] | None = None
+        """Is called when the client sends no more, and when it is gone; set by an answer that waits, while it does."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -163,6 +166,7 @@ class Parting(web.RequestHandler):
         if self.idle or self._task_handler is None:
             return None
         self._ended = True
+        self._call_attention()
         if not self._request_in_progress and not self._messages:
             # Its refusal is out, and the rest of its body was still being read.
             self.close()
@@ -175,3 +179,8 @@ class Parting(web.RequestHandler):
         self._taking.end()
         self._leave()
         self._wire = None
+        self._call_attention()
+
+    def _call_attention(self) -> None:
+        if self.attention is not None:
+            self.attention()

@@ -16,6 +16,7 @@ from multiprocessing.context import ForkProcess
 from types import ModuleType
 from typing import Any
 
+from service import traces
 from service.errors import SettingsError
 from service.folders import own_folder
 from service.http.auth import make_authenticator
@@ -44,6 +45,7 @@ def supervise(settings: Settings, run: Run) -> int:
     """
     refuse_blind_trust(settings)
     make_authenticator(settings)
+    traces.load(settings)
     try:
         sockets = listeners(settings.host, settings.port, settings.processes)
     except OSError as error:

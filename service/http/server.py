@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from service import traces
 from service.errors import SettingsError
 from service.http.app import make_app
 from service.http.connection import Connection
@@ -39,29 +40,30 @@ async def listening(
 
     :param parts: add to the application what only some ways to run it have.
     """
-    app = make_app(settings)
-    for add in parts:
-        add(app)
-    runner = web.AppRunner(app, shutdown_timeout=CUT_SECONDS)
-    await runner.setup()
-    try:
-        manager, loop = runner.server, asyncio.get_running_loop()
-        assert manager is not None
-        crowd = Crowd(room(settings.max_connections))
-
-        def connection() -> Connection:
-            return Connection(manager, settings, crowd, loop)
-
-        servers = await listen(connection)
+    async with traces.exporting(settings, "cloud-images-service"):
+        app = make_app(settings)
+        for add in parts:
+            add(app)
+        runner = web.AppRunner(app, shutdown_timeout=CUT_SECONDS)
+        await runner.setup()
         try:
-            yield app, servers
+            manager, loop = runner.server, asyncio.get_running_loop()
+            assert manager is not None
+            crowd = Crowd(room(settings.max_connections))
+
+            def connection() -> Connection:
+                return Connection(manager, settings, crowd, loop)
+
+            servers = await listen(connection)
+            try:
+                yield app, servers
+            finally:
+                app[CLOSING].set()
+                for server in servers:
+                    await close_gently(server, connection)
+                await finish(manager, settings.shutdown_seconds)
         finally:
-            app[CLOSING].set()
-            for server in servers:
-                await close_gently(server, connection)
-            await finish(manager, settings.shutdown_seconds)
-    finally:
-        await runner.cleanup()
+            await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

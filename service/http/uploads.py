@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from service import logs
+from service import logs, traces
 from service.errors import Unavailable
 from service.http.auth import authenticated
 from service.http.body import Declared, body_chunks, check_headers
@@ -44,6 +44,7 @@ async def post_image(request: web.Request) -> web.Response:
         if key is not None:
             receipt, known = await earlier(storage, key, receipt)
         logs.note(image_id=receipt.image_id)
+        traces.note(traces.IMAGE_ID, receipt.image_id)
         if known is None:
             await storage.staging.accept(receipt, spooled.content, keep_on_failure=key is not None)
     if known is None and wait is not None:

@@ -30,6 +30,8 @@ class Disk:
         self.thread = ThreadPoolExecutor(1, "spool")
         self.slow_for = 0
         """How many more writes are left to the thread."""
+        self.held = 0
+        """Bytes that the files have together."""
         # A folder that cannot be written to shows here, and not in the middle of an upload.
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -40,9 +42,13 @@ class DiskFile:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._file: FileIO | None = None
+        self._size = 0
 
     async def append(self, content: bytes) -> None:
         """Write behind what is there; the first time this makes the file."""
+        # Before they are written: who gives up while the thread writes leaves them in the file all the same.
+        self._size += len(content)
+        self._disk.held += len(content)
         if self._disk.slow_for:
             await asyncio.get_running_loop().run_in_executor(self._disk.thread, self._append, content)
         else:
@@ -68,6 +74,8 @@ class DiskFile:
 
     async def close(self) -> None:
         """Remove the file, also one that the thread is only about to make."""
+        self._disk.held -= self._size
+        self._size = 0
         await asyncio.get_running_loop().run_in_executor(self._disk.thread, self._close)
 
     def _close(self) -> None:

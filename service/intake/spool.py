@@ -25,7 +25,7 @@ class Share:
     """A part of the budget: `left` bytes of it can still be taken."""
 
     def __init__(self, size: int) -> None:
-        self.left = size
+        self.size = self.left = size
 
 
 class ReadBacks:
@@ -33,7 +33,7 @@ class ReadBacks:
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._taken = 0
+        self.taken = 0
         self._first = asyncio.Lock()
         self._freed = asyncio.Event()
 
@@ -45,16 +45,16 @@ class ReadBacks:
         """
         try:
             async with asyncio.timeout(TURN_SECONDS), self._first:
-                while self._taken and self._taken + size > self._room:
+                while self.taken and self.taken + size > self._room:
                     self._freed.clear()
                     await self._freed.wait()
-                self._taken += size
+                self.taken += size
         except TimeoutError:
             raise Unavailable("spool_unavailable", "The service has no room for this upload now.") from None
         try:
             yield
         finally:
-            self._taken -= size
+            self.taken -= size
             self._freed.set()
 
 
@@ -68,10 +68,22 @@ class Spool:
     """
 
     def __init__(self, memory: int, folder: str | None = None) -> None:
+        self.memory = memory
         self.whole = Share(memory // 2)
         self.unwritten = Share(memory // 6)
         self.read_backs = ReadBacks(memory // 3)
         self.disk = Disk(folder)
+
+    @property
+    def in_memory(self) -> int:
+        """Bytes of the budget that are taken now."""
+        shares = (self.whole, self.unwritten)
+        return sum(share.size - share.left for share in shares) + self.read_backs.taken
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes that uploads have in files now."""
+        return self.disk.held
 
     def open(self) -> "Spooled":
         """A place for one upload; leaving its context frees its memory and its file."""

@@ -1,6 +1,7 @@
 """The catalog: one DynamoDB item an image, in the table's own order, which is time order."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -54,6 +55,17 @@ class Catalog:
     async def get(self, user_id: str, image_id: str) -> Record | Deleted | None:
         """What the catalog knows of an image."""
         return _read(await self._table.get(user_id, image_id))
+
+    async def several(self, images: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Record | Deleted]:
+        """What it knows of up to 100 images (user's id, image's id), perhaps as of a moment ago.
+
+        What is not there may be there all the same: who has to know that asks `get`.
+        """
+        found = {}
+        for item in await self._table.get_several(images):
+            if (known := _read(item)) is not None:
+                found[item["user_id"]["S"], item["image_id"]["S"]] = known
+        return found
 
     async def settle(self, record: Record) -> Record | Deleted | None:
         """Write an image's final status, unless it has one already: then None is written and that one returned.

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from service import traces
 from service.settings import Settings
 from service.storage.aws import calling, told, unavailable
 from service.storage.batches import BATCH, Batches
@@ -14,14 +16,33 @@ from service.storage.sqs import Sqs
 
 log = logging.getLogger(__name__)
 
+PARENT, STATE = "traceparent", "tracestate"
+"""Attributes of a message: where in a trace it was sent (W3C Trace Context). Only workers that collect traces ask for
+them, so others read the message as ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of a message; `count` is how often it has been delivered, this time included."""
+    """One delivery of a message.
+
+    `count` is how often it has been delivered, this time included; `waited` how many seconds before it was sent;
+    `trace` where in a trace its sender was, if traces are collected and it said so.
+    """
 
     body: str
     handle: str
     count: int
+    waited: float | None = None
+    trace: traces.Context | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages a queue has: to be received, in the hands of a worker, and to come later."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
 
 
 class Queue:
@@ -34,6 +55,13 @@ class Queue:
         self._endpoint = settings.endpoint_sqs
         self._visibility = settings.visibility_seconds
         self._url: str | None = None
+        self._traced = settings.traces_to is not None
+        self._sending: traces.Attributes = {
+            "messaging.system": "aws_sqs",
+            "messaging.destination.name": settings.queue,
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+        }
         self._sends = Batches(self._send)
         self._deletions = Batches(self._delete)
         self.expecting = self._sends.expecting
@@ -47,11 +75,21 @@ class Queue:
             self._url = self._endpoint.rstrip("/") + urlsplit(url).path if self._endpoint else url
         return self._url
 
-    async def send(self, body: str) -> None:
-        """Send a message; durable when this returns."""
+    async def send(self, body: str, trace: traces.Context | None = None) -> None:
+        """Send a message; durable when this returns.
+
+        :param trace: of a message that is sent once more, which stays where in its trace it was.
+        """
+        if trace is not None:
+            await self._add(body, trace)
+            return
+        with traces.span("send message", self._sending, kind="producer") as span:
+            await self._add(body, span.context)
+
+    async def _add(self, body: str, trace: traces.Context | None) -> None:
         # The time limit counts from here: the entries before this one may be waiting for an SQS that does not answer.
         async with calling("sqs"):
-            await self._sends.add(body)
+            await self._sends.add((body, trace))
 
     async def delete(self, delivery: Delivery) -> None:
         """Delete a message; if it comes again all the same, that does no harm."""
@@ -67,8 +105,9 @@ class Queue:
             ]
             await self._request("ChangeMessageVisibilityBatch", entries)
 
-    async def _send(self, bodies: Sequence[str]) -> list[Exception | None]:
-        return await self._request("SendMessageBatch", [{"MessageBody": body} for body in bodies])
+    async def _send(self, messages: Sequence[tuple[str, traces.Context | None]]) -> list[Exception | None]:
+        entries = [{"MessageBody": body, **(_attributes(trace) if trace else {})} for body, trace in messages]
+        return await self._request("SendMessageBatch", entries)
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> list[Exception | None]:
         entries = [{"ReceiptHandle": delivery.handle} for delivery in deliveries]
@@ -98,23 +137,22 @@ class Queue:
                     "MaxNumberOfMessages": min(most, BATCH),
                     "WaitTimeSeconds": wait_seconds,
                     "VisibilityTimeout": self._visibility,
-                    "MessageSystemAttributeNames": ["ApproximateReceiveCount"],
+                    "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
+                    **({"MessageAttributeNames": [PARENT, STATE]} if self._traced else {}),
                 },
             )
-        return [
-            Delivery(
-                message["Body"],
-                message["ReceiptHandle"],
-                int((message.get("Attributes") or {}).get("ApproximateReceiveCount", 1)),
-            )
-            for message in answer.get("Messages") or ()
-        ]
+        return [_delivery(message, traced=self._traced) for message in answer.get("Messages") or ()]
 
     async def is_empty(self) -> bool:
         """Whether nothing is in the queue, hidden and delayed messages included (SQS counts approximately)."""
+        depth = await self.depth()
+        return not (depth.waiting or depth.in_flight or depth.delayed)
+
+    async def depth(self) -> Depth:
+        """How full the queue is."""
         names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
         counts = await self._attributes(*names)
-        return not any(int(told("sqs", counts, name)) for name in names)
+        return Depth(*(int(told("sqs", counts, name)) for name in names))
 
     async def max_deliveries(self) -> int | None:
         """After how many deliveries SQS itself makes a message a dead letter; None when it never does."""
@@ -141,3 +179,36 @@ class Queue:
         """Wait for the requests that are under way."""
         await self._sends.finish()
         await self._deletions.finish()
+
+
+def _attributes(trace: traces.Context) -> dict[str, Any]:
+    """What a message says of its trace; less than 1 KB, so ten messages are still far from a batch's 1 MiB."""
+    said = {PARENT: trace.parent, STATE: trace.state}
+    return {
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in said.items() if value
+        }
+    }
+
+
+def trace_of(attributes: Any, key: str) -> traces.Context | None:
+    """What a message says of its trace, if it does; `key` is how a value is called there."""
+    if not isinstance(attributes, dict):
+        return None
+    found = [attributes.get(name) for name in (PARENT, STATE)]
+    values = [one.get(key) if isinstance(one, dict) else None for one in found]
+    parent, state = (value if isinstance(value, str) else "" for value in values)
+    return traces.read([parent], [state] if state else [])
+
+
+def _delivery(message: dict[str, Any], *, traced: bool) -> Delivery:
+    attributes = message.get("Attributes") or {}
+    sent = attributes.get("SentTimestamp")
+    return Delivery(
+        message["Body"],
+        message["ReceiptHandle"],
+        int(attributes.get("ApproximateReceiveCount", 1)),
+        # A clock that differs from that of SQS would have it wait less than not at all.
+        waited=None if sent is None else max(0.0, time.time() - int(sent) / 1000),
+        trace=trace_of(message.get("MessageAttributes"), "StringValue") if traced else None,
+    )

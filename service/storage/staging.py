@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
+from service import traces
 from service.errors import ServiceError, TooManyRequests
 from service.images import Receipt
 from service.storage.objects import Objects
@@ -49,7 +50,7 @@ class Staging:
     async def _accept(self, receipt: Receipt, staged: Sequence[bytes], keep_on_failure: bool) -> None:
         try:
             await self._usage.reserve(receipt, new=not keep_on_failure)
-            with self._queue.expecting():
+            with self._queue.expecting(), traces.span("stage", kind="client"):
                 await self._objects.put_staged(receipt, staged)
             await self._queue.send(receipt.message)
         except TooManyRequests:

@@ -132,14 +132,16 @@ async def test_waiting_for_nothing(client: Client) -> None:
 async def test_what_is_no_image_id(client: Client, image_id: str) -> None:
     """400 from every call that takes one: no such image can ever be."""
     path = f"/v1/images/{image_id}"
-    for method, where in (("GET", path), ("GET", f"{path}/content"), ("PATCH", path), ("DELETE", path)):
+    shown = [("GET", where) for where in (path, f"{path}/content", f"{path}/events")]
+    for method, where in (*shown, ("PATCH", path), ("DELETE", path)):
         answer = await client.ask(method, where, json={"title": "x"} if method == "PATCH" else None)
         assert (answer.status, answer.code) == (400, "invalid_image_id"), (method, where)
 
 
 async def assert_gone(client: Client, path: str) -> None:
     """No call finds the image, nor tells it from one that never was."""
-    for where in (path, f"{path}/content", f"{path}/content?variant=thumb", f"{path}/content?redirect=1"):
+    contents = [f"{path}/content{query}" for query in ("", "?variant=thumb", "?redirect=1")]
+    for where in (path, *contents, f"{path}/events"):
         answer = await client.get(where)
         assert (answer.status, answer.code) == (404, "image_not_found"), where
     patched = await client.ask("PATCH", path, json={"title": "x"})

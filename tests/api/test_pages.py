@@ -53,6 +53,7 @@ CALLS = [
     ("GET", IMAGE, 404),
     ("GET", "/v1/images?limit=x", 400),
     ("GET", f"{IMAGE}/content", 404),
+    ("GET", f"{IMAGE}/events", 404),
     ("PUT", "/v1/images", 405),
     ("GET", "/nowhere", 404),
     ("GET", "/healthz", 200),

@@ -67,6 +67,7 @@ async def test_at_the_edge(five: Client) -> None:
         ("GET", "/v1/images"),
         ("GET", f"/v1/images/{NO_ID}"),
         ("GET", f"/v1/images/{NO_ID}/content"),
+        ("GET", f"/v1/images/{NO_ID}/events"),
         ("PATCH", f"/v1/images/{NO_ID}"),
         ("DELETE", f"/v1/images/{NO_ID}"),
         ("POST", "/v1/images"),

@@ -47,6 +47,8 @@ CALLS = [
     Call("GET", ONE, more={"headers": {"Prefer": "wait=25"}}),
     Call("GET", f"{ONE}/content"),
     Call("HEAD", f"{ONE}/content"),
+    Call("GET", f"{ONE}/events"),
+    Call("HEAD", f"{ONE}/events"),
     Call("GET", f"{ONE}/content?variant=thumb"),
     Call("GET", f"{ONE}/content?redirect=1"),
     Call("GET", f"{ONE}/content", more={"headers": {"If-None-Match": "*"}}),
@@ -117,6 +119,7 @@ EVERYWHERE = [
     ("PATCH", "/v1/images/{id}"),
     ("DELETE", "/v1/images/{id}"),
     ("GET", "/v1/images/{id}/content"),
+    ("GET", "/v1/images/{id}/events"),
     ("GET", "/v1/images/no-id"),
     ("GET", "/v1/images?limit=bad"),
 ]

@@ -33,13 +33,15 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", ONE): {},
     ("GET", f"{ONE}/content"): {},
     ("HEAD", f"{ONE}/content"): {},
+    ("GET", f"{ONE}/events"): {},
+    ("HEAD", f"{ONE}/events"): {},
     ("POST", "/v1/uploads"): {"json": {"content_type": "image/png"}},
     ("GET", "/v1/usage"): {},
     ("HEAD", "/v1/usage"): {},
 }
 """Every call that is about a user, with what it needs to succeed."""
 FILE = "/gallery/{version}/{name}"
-OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/", FILE)
+OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/", FILE)
 NOBODYS = set(itertools.product(("GET", "HEAD"), OPEN))
 """Calls that are about no user."""
 FETCHES = 10

@@ -76,7 +76,11 @@ def main() -> None:
         local_aws.running(local_aws.free_port(), Path(folder) / "log") as endpoint,
     ):
         code = asyncio.run(
-            _run(settings_at(endpoint, wait_seconds=1.0), given.schemathesis, [f"--max-time={given.seconds}", *words])
+            _run(
+                settings_at(endpoint, wait_seconds=1.0, events_seconds=1.0),
+                given.schemathesis,
+                [f"--max-time={given.seconds}", *words],
+            )
         )
     sys.exit(code)
 

@@ -9,6 +9,7 @@ import pytest
 from service.errors import Unavailable
 from service.images import MESSAGE_VERSION, Receipt, Record
 from service.storage.queue import Delivery, Queue
+from service.traces import Context
 from tests.sweeping import Yard, key_of, yard_at
 from worker.decoder import Decoders, open_decoders
 from worker.redrive import redrive
@@ -109,10 +110,10 @@ class Dying(Queue):
         if self._times >= 3:
             raise Unavailable("sqs_unavailable", "A test wants it so.")
 
-    async def send(self, body: str) -> None:
+    async def send(self, body: str, trace: Context | None = None) -> None:
         """Send, or die."""
         self._live("send")
-        await super().send(body)
+        await super().send(body, trace)
 
     async def delete(self, delivery: Delivery) -> None:
         """Delete, or die."""

@@ -29,6 +29,7 @@ class EventSource:
             QueueUrl=await self._url(),
             MaxNumberOfMessages=most,
             MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
             VisibilityTimeout=self.settings.visibility_seconds,
         )
         return [self._record(message) for message in answer.get("Messages", ())]
@@ -83,7 +84,15 @@ class EventSource:
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": {name: message["Attributes"][name] for name in ATTRIBUTES},
-            "messageAttributes": {},
+            "messageAttributes": {
+                name: {
+                    "stringValue": value["StringValue"],
+                    "stringListValues": [],
+                    "binaryListValues": [],
+                    "dataType": value["DataType"],
+                }
+                for name, value in message.get("MessageAttributes", {}).items()
+            },
             "md5OfBody": message["MD5OfBody"],
             "eventSource": "aws:sqs",
             "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{self.settings.queue}",

@@ -9,7 +9,18 @@ import pytest
 from tests.faults.between import NOTHING_THERE
 from tests.functions import SERVICE, WORKER
 
-NOBODY_S = {"PIL.Image", "prometheus_client", "typer", "click", "rich", "hypothesis", "pytest", "jwt", "cryptography"}
+NOBODY_S = {
+    "PIL.Image",
+    "prometheus_client",
+    "typer",
+    "click",
+    "rich",
+    "hypothesis",
+    "pytest",
+    "jwt",
+    "cryptography",
+    "opentelemetry",
+}
 UNWANTED = {
     SERVICE: {*NOBODY_S, "PIL", "worker", "thash", "service.cli", "service.dev", "service.storage.provision"},
     WORKER: {

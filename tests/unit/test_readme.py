@@ -53,7 +53,8 @@ def test_every_code_is_documented() -> None:
 
 def test_every_dependency_has_its_reason() -> None:
     """README's table names those that pyproject.toml installs, and what an extra of theirs brings."""
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["dependencies"] + project["optional-dependencies"]["traces"]
     names = {re.split(r"[\[<>=~! ;]", one)[0] for one in declared}
     table = README.partition("| dependency | why |\n| --- | --- |\n")[2].partition("\n\n")[0]
     explained = {name for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for name in row.split(", ")}

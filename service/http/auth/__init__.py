@@ -13,7 +13,7 @@ from service.settings import Settings
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 USER = web.RequestKey("user", str)
-OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/gallery/{version}/{name}"})
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/", "/gallery/{version}/{name}"})
 """Routes that ask nobody: balancers, scrapers and pages have no user, and nothing of any user is in their answers."""
 
 

@@ -1,0 +1,187 @@
+"""Uploads of many files: several at once, none twice, and no more of them when there is no use."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from service.cli.asking import ends_all, told
+from service.cli.outcomes import Outcome, of_image
+from service.cli.upload import STDIN
+from service.client import Client, Conflict, Image, ImagesError, Problem, content_of, key_of
+from service.remote.content import Content, sendable_name, tags_of
+
+KEY_HOURS = 24
+"""For so long an idempotency key stands for its image."""
+FILES_A_PAGE = 10
+"""To look what is there already costs a request for each page of 200; it is worth one for each so many files."""
+WAIT_SECONDS = 300.0
+WAITING = 16
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What all files of a batch have in common. `again`: also what is there already, as another image."""
+
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+    again: bool = False
+    wait: bool = False
+
+
+class Watch(Protocol):
+    """Sees the bytes of each file go."""
+
+    def file(self, name: str, size: int) -> AbstractContextManager[Callable[[int], None]]:
+        """While a file is under way; what it yields is told how many more bytes have gone."""
+        ...
+
+    def skip(self, size: int) -> None:
+        """So many bytes do not have to go."""
+        ...
+
+
+class Batch:
+    """Uploads files; `outcomes` grows as they end, and each is told to `say`."""
+
+    def __init__(self, client: Client, wanted: Wanted, watch: Watch, say: Callable[[Outcome], None]) -> None:
+        self.outcomes: list[Outcome] = []
+        self.sent = 0
+        self.stopped: ImagesError | None = None
+        self._client = client
+        self._wanted = wanted
+        self._watch = watch
+        self._say = say
+        self._there: dict[str, Image] = {}
+        self._first: dict[str, asyncio.Future[Outcome]] = {}
+        self._waits = asyncio.Semaphore(WAITING)
+
+    async def look(self, files: int) -> None:
+        """See what the user has uploaded of late, if there are so many files that it is worth it.
+
+        :raises ImagesError: the service is not there, or not for this user.
+        """
+        since = datetime.now(UTC) - timedelta(hours=KEY_HOURS)
+        pages = 0 if self._wanted.again else files // FILES_A_PAGE
+        # One image is looked at in any case: if that cannot be done, nothing can.
+        page = await self._client.page(limit=200 if pages else 1, since=since)
+        for left in range(pages, 0, -1):
+            for image in page.images:
+                if image.sha256 and (image.title, image.tags) == (self._title, tags_of(self._wanted.tags)):
+                    self._there.setdefault(image.sha256, image)
+            if page.next_cursor is None or left == 1:
+                return
+            page = await self._client.page(page.next_cursor, limit=200, since=since)
+
+    @property
+    def _title(self) -> str | None:
+        return (self._wanted.title or "").strip() or None
+
+    async def run(self, files: Sequence[Path], read: Callable[[Path], object], concurrency: int) -> None:
+        """Upload the files; they are begun in their order, so that of two alike always the first is the image.
+
+        :param read: what to read a file's bytes from.
+        """
+        slots = asyncio.Semaphore(concurrency)
+        async with asyncio.TaskGroup() as group:
+            for path in files:
+                await slots.acquire()
+                if self.stopped:
+                    break
+                try:
+                    content = await content_of(read(path))  # type: ignore[arg-type]
+                    sha256 = await asyncio.to_thread(_digest, content)
+                except (OSError, Problem) as error:
+                    self.add(_failed(str(path), error))
+                    slots.release()
+                    continue
+                group.create_task(self._file(path, content, sha256, slots))
+
+    def unsent(self, files: Iterable[Path]) -> None:
+        """Those of the files that were not begun, or not brought to an end."""
+        ended = {one.file for one in self.outcomes}
+        for path in files:
+            if str(path) not in ended:
+                self.add(Outcome(str(path), "unsent"))
+
+    async def _file(self, path: Path, content: Content, sha256: str | None, slots: asyncio.Semaphore) -> None:
+        name = str(path)
+        first = self._first.get(sha256 or "")
+        if first is not None:
+            slots.release()
+            self._watch.skip(content.size)
+            other = await asyncio.shield(first)
+            alike = other.kind in ("ready", "queued", "present")
+            kind = "same" if alike else other.kind
+            self.add(Outcome(name, kind, other.image_id, other.code, other.detail, same_as=other.file))
+            return
+        ending: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if sha256:
+            self._first[sha256] = ending
+        outcome = Outcome(name, "unsent")
+        try:
+            outcome = await self._outcome(path, content, sha256, slots)
+        finally:
+            ending.set_result(outcome)
+        self.add(outcome)
+
+    async def _outcome(self, path: Path, content: Content, sha256: str | None, slots: asyncio.Semaphore) -> Outcome:
+        name, present = str(path), self._there.get(sha256 or "")
+        try:
+            try:
+                if present:
+                    self._watch.skip(content.size)
+                image = present or await self._upload(path, content, sha256)
+            finally:
+                slots.release()
+            if self._wanted.wait and not image.final:
+                async with self._waits:
+                    image = await self._client.wait(image.image_id, WAIT_SECONDS)
+        except (ImagesError, OSError) as error:
+            if isinstance(error, ImagesError) and ends_all(error):
+                self.stopped = self.stopped or error
+                return Outcome(name, "unsent")
+            return _failed(name, error)
+        return of_image(name, image, present=present is not None)
+
+    async def _upload(self, path: Path, content: Content, sha256: str | None) -> Image:
+        wanted = self._wanted
+        filename = "" if str(path) == STDIN else sendable_name(path.name)
+        key = None if wanted.again or not sha256 else key_of(sha256, filename, wanted.title, wanted.tags)
+        with self._watch.file(str(path), content.size) as gone:
+
+            def progress(count: int) -> None:
+                self.sent += count
+                gone(count)
+
+            return await self._client.upload(
+                content,
+                title=wanted.title,
+                tags=wanted.tags,
+                filename=filename,
+                idempotency_key=key,
+                progress=progress,
+            )
+
+    def add(self, outcome: Outcome, *, quiet: bool = False) -> None:
+        """The outcome of a file that is not, or not further, uploaded."""
+        self.outcomes.append(outcome)
+        if not quiet:
+            self._say(outcome)
+
+
+def _digest(content: Content) -> str | None:
+    """None of what is larger than any image: to read it all would be for nothing."""
+    return hashlib.sha256(content.data).hexdigest() if content.data is not None else None
+
+
+def _failed(name: str, error: Exception) -> Outcome:
+    if isinstance(error, Problem):
+        again = " With --again it is uploaded anew." if error.code == "image_deleted" else ""
+        kind = "refused" if error.status == 400 or isinstance(error, Conflict) else "failed"
+        return Outcome(name, kind, error.image_id, error.code, error.detail + again)
+    return Outcome(name, "failed", detail=told(error))
