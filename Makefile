@@ -22,7 +22,7 @@ IMAGES ?= 10000
 KILLS ?= 2000
 RESTARTS ?= 200
 
-.PHONY: help setup run test soak load faults bench chaos crowd check audit lock format package fuzz contract openapi clean
+.PHONY: help setup run test soak load faults bench chaos crowd screenshots check audit lock format package fuzz contract openapi clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -43,6 +43,7 @@ help:
 	@echo "make fuzz    makes up inputs for SECONDS=60 a target (ONLY=png,form for some) and adds to them what reaches further;"
 	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
+	@echo "make screenshots  takes the photographs of the page in docs/images anew"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
 	@echo "make chaos   kills service, worker and sweep KILLS=2000 times, each kind within SECONDS=7200, and compares what is left"
 	@echo "             with what clients were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
@@ -145,6 +146,9 @@ fuzz: $(FUZZ_READY)
 
 contract: setup $(FUZZ_READY)
 	$(BIN)/python -m tests.contract.run --schemathesis $(FUZZ)/schemathesis --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)')
+
+screenshots: setup
+	SCREENSHOTS=1 BROWSER_REQUIRED=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
 
 openapi: $(READY)
 	$(BIN)/python -m deploy.openapi

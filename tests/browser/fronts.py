@@ -1,8 +1,9 @@
-"""What stands between a browser and the service: a proxy that puts a prefix before the path, and Lambda's gateway."""
+"""What stands between a browser and the service: a prefix before the path, Lambda's gateway, a bad line."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -11,6 +12,7 @@ from tests.functions import Function
 from tests.serverless.events import Asked
 from tests.serverless.senders import HTTP_API, received
 
+CHUNK = 64 * 1024
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
 LARGEST = 10 * 1024 * 1024
 
@@ -35,7 +37,7 @@ async def behind_prefix(url: str, prefix: str) -> AsyncIterator[str]:
             return response
 
     app = web.Application()
-    app.router.add_route("*", prefix + "/{rest:.*}", forward)
+    app.router.add_route("*", prefix + "{rest:.*}", forward)
     async with aiohttp.ClientSession(auto_decompress=False) as session, listening(app) as base:
         yield base + prefix
 
@@ -59,6 +61,58 @@ async def as_gateway(function: Function) -> AsyncIterator[str]:
     app.router.add_route("*", "/{rest:.*}", invoke)
     async with listening(app) as base:
         yield base
+
+
+class Line:
+    """A connection to a service that can break, as a mobile phone's does."""
+
+    def __init__(self, target: str) -> None:
+        address = urlsplit(target)
+        self._host, self._port = address.hostname, address.port
+        self._ends: set[asyncio.StreamWriter] = set()
+        self.broken = False
+        self.url = ""
+
+    def cut(self) -> None:
+        """All connections end here and now, and there are no others."""
+        self.broken = True
+        for end in self._ends:
+            end.transport.abort()
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of the browser's."""
+        ends = {writer}
+        try:
+            if not self.broken:
+                there, back = await asyncio.open_connection(self._host, self._port)
+                ends.add(back)
+                self._ends |= ends
+                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        finally:
+            self._ends -= ends
+            for end in ends:
+                end.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def line_to(url: str) -> AsyncIterator[Line]:
+    """A line to the service of that URL; it has a URL of its own."""
+    line = Line(url)
+    server = await asyncio.start_server(line.relay, "127.0.0.1", 0)
+    try:
+        line.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield line
+    finally:
+        server.close()
+        line.cut()
 
 
 @asynccontextmanager

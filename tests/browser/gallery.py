@@ -1,9 +1,9 @@
 """The gallery page as a person uses it: what is on it by role and name, and what can be done with it."""
 
+import mimetypes
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
 
@@ -23,6 +23,10 @@ PICTURES = """count => {
 def file(name: str, data: bytes, content_type: str = "image/jpeg") -> FilePayload:
     """A file as it is picked."""
     return {"name": name, "mimeType": content_type, "buffer": data}
+
+
+def _read(path: Path) -> FilePayload:
+    return file(path.name, path.read_bytes(), mimetypes.guess_type(path.name)[0] or "text/plain")
 
 
 async def ids_of(client: Client) -> list[str]:
@@ -89,8 +93,8 @@ class Gallery:
         """Choose files in the system's dialog, by the button that opens it."""
         async with self.page.expect_file_chooser() as chooser:
             await self.page.get_by_role("button", name="Choose pictures").click()
-        given: Any = files
-        await (await chooser.value).set_files(given)
+        # It takes no paths beside contents.
+        await (await chooser.value).set_files([_read(one) if isinstance(one, Path) else one for one in files])
 
     async def drop(self, *paths: Path) -> None:
         """Drag files or folders of this machine onto the page, and let go."""
@@ -118,9 +122,9 @@ class Gallery:
         await self.page.evaluate(COPY, b64encode(data).decode())
         await self.page.keyboard.press("Control+V")
 
-    async def slow(self, bytes_per_second: int, *, offline: bool = False) -> None:
+    async def slow(self, bytes_per_second: int) -> None:
         """From here on so many bytes a second go out; -1: as many as can."""
         self.throttle = self.throttle or await self.protocol()
         speed = {"downloadThroughput": -1, "uploadThroughput": bytes_per_second, "latency": 0}
         await self.throttle.send("Network.enable")
-        await self.throttle.send("Network.emulateNetworkConditions", {"offline": offline, **speed})
+        await self.throttle.send("Network.emulateNetworkConditions", {"offline": False, **speed})

@@ -79,11 +79,11 @@ async def _states(gallery: Gallery, client: Client, storage: Storage) -> AsyncIt
     await page.get_by_role("searchbox", name="Tag").fill("nowhere")
     await expect(page.get_by_text("No images with the tag")).to_be_visible()
     yield "nothing found"
-    await gallery.slow(0, offline=True)
+    await gallery.watch.context.set_offline(True)
     await page.get_by_role("radio", name="Rejected").check(force=True)
     await expect(page.get_by_role("button", name="Try again")).to_be_visible()
     yield "offline"
-    await gallery.slow(-1)
+    await gallery.watch.context.set_offline(False)
     await page.route("**/v1/images?*", _never)
     await page.reload()
     await expect(page.get_by_role("radio", name="Rejected")).to_be_checked()

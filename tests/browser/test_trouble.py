@@ -15,6 +15,7 @@ from playwright.async_api import Browser, expect
 from service.http.server import serving
 from service.settings import Settings
 from tests.backstage import until
+from tests.browser.fronts import line_to
 from tests.browser.gallery import Gallery, file, ids_of
 from tests.browser.watch import LOST, watched
 from tests.driver import Client, client_of
@@ -36,20 +37,24 @@ async def _visiting(browser: Browser, url: str, text: str) -> AsyncIterator[Gall
         yield gallery
 
 
-async def test_offline_in_mid_upload(gallery: Gallery, client: Client) -> None:
+async def test_offline_in_mid_upload(browser: Browser, client: Client) -> None:
     """It says so, goes on by itself when the connection is back, and becomes one image."""
-    gallery.watch.forgiven.append(LOST)
-    await gallery.slow(100 * 1024)
-    await gallery.pick(file("large.png", exactly(4 * 1024 * 1024).data, "image/png"))
-    upload = gallery.upload("large.png")
-    await expect(upload).to_contain_text(re.compile(r"[1-9]\d? %"))
-    await gallery.slow(0, offline=True)
-    await expect(upload).to_contain_text("No connection")
-    assert await ids_of(client) == []
-    await gallery.slow(-1)
-    await expect(upload).to_contain_text("Ready")
-    await gallery.shown(1)
-    assert len(await ids_of(client)) == 1
+    async with line_to(client.url) as line, _visiting(browser, line.url, client.user) as gallery:
+        gallery.watch.forgiven.append(LOST)
+        await gallery.slow(100 * 1024)
+        await gallery.pick(file("large.png", exactly(4 * 1024 * 1024).data, "image/png"))
+        upload = gallery.upload("large.png")
+        await expect(upload).to_contain_text(re.compile(r"[1-9]\d? %"))
+        await gallery.watch.context.set_offline(True)
+        line.cut()
+        await expect(upload).to_contain_text("No connection")
+        assert await ids_of(client) == []
+        line.broken = False
+        await gallery.slow(-1)
+        await gallery.watch.context.set_offline(False)
+        await expect(upload).to_contain_text("Ready")
+        await gallery.shown(1)
+        assert len(await ids_of(client)) == 1
 
 
 async def test_picked_while_offline(gallery: Gallery, client: Client) -> None:
