@@ -55,7 +55,10 @@ async def run_all(settings: Settings, local_aws: Path | None, state: Path) -> No
         await _until_answers(f"{url}/healthz", stop)
         if not stop.is_set():
             example = _example(settings.auth_mode, url)
-            _say(f"Ready on {url}. Ctrl-C ends everything. To upload a picture, paste:\n\n  {example}\n")
+            _say(
+                f"Ready on {url}, which has a page for your browser. Ctrl-C ends everything. "
+                f"To upload a picture from here, paste:\n\n  {example}\n"
+            )
         await stop.wait()
         _say("Stopping: finishing what is under way.")
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
 import pytest
@@ -232,6 +232,13 @@ async def test_tokens_tell_who_is_asking(zips: Path, tmp_path: Path) -> None:
             for token in (None, "rubbish", issuer.token(email="alice@example.org", aud="others")):
                 assert (await _as(client, token, "GET", path)).status == 401
             assert (await client.get("/healthz")).status == 200
+            page = await client.get("/")
+            assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+            script = re.search(r'src="([^"]+/app.js)"', page.body.decode())
+            assert script
+            # Behind a stage it begins with that, which the client's address has as well.
+            path = urljoin("/", script[1]).removeprefix(urlsplit(made.url).path)
+            assert (await client.get(path)).body.startswith(b"//")
 
 
 async def _as(client: Client, token: str | None, method: str, path: str) -> Answer:
