@@ -27,6 +27,10 @@ pytestmark = pytest.mark.usefixtures("worker")
 
 FOLDER = Path(__file__).parents[2] / "docs/images"
 MOST_BYTES = 150_000
+LOADED = """() => [...document.querySelectorAll('#grid .frame')].filter(one => {
+    const { top } = one.getBoundingClientRect();
+    return top < innerHeight && !('loaded' in one.dataset);
+}).length === 0 && document.querySelectorAll('#grid .frame').length > 0"""
 NOON = datetime.fromisoformat("2026-10-25T12:00:00Z")
 MINUTE = 60_000
 PHONE = {"viewport": {"width": 390, "height": 780}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
@@ -86,7 +90,8 @@ async def _window(browser: Browser, client: Client, name: str = "alice", **optio
 
 
 async def _photograph(gallery: Gallery, name: str) -> None:
-    """Take it; keep it if that is wished."""
+    """Take it, with the mouse out of the way; keep it if that is wished."""
+    await gallery.page.mouse.move(0, 0)
     with Image.open(BytesIO(await gallery.page.screenshot())) as taken:
         photo = taken.convert("RGB")
     assert len(photo.getcolors(1 << 24) or ()) > 50, "there is nothing on it"
@@ -117,7 +122,7 @@ async def test_grid_and_one_image(browser: Browser, client: Client) -> None:
 @pytest.mark.parametrize(("name", "options"), [("dark", {"color_scheme": "dark"}), ("phone", PHONE)])
 async def test_other_windows(browser: Browser, client: Client, name: str, options: dict[str, Any]) -> None:
     async with _window(browser, client, **options) as gallery:
-        await gallery.page.wait_for_function("() => document.querySelectorAll('#grid [data-loaded]').length > 5")
+        await gallery.page.wait_for_function(LOADED)
         await _photograph(gallery, name)
 
 
