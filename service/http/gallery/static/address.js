@@ -31,7 +31,5 @@ export function go(wanted, instead = false) {
 
 // `moved()` when the user goes back or forth, or changes the address.
 export function onMove(moved) {
-  addEventListener("hashchange", () => {
-    if (location.hash !== "#images") moved(); // that is the link that skips to them
-  });
+  addEventListener("hashchange", () => moved());
 }

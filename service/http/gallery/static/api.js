@@ -5,6 +5,8 @@ import { Problem, offline, problemOf } from "./problem.js";
 // The page's files are at <base>/gallery/<version>/, whatever stands before the service.
 export const BASE = new URL("../../", import.meta.url);
 
+const LONGEST_PAUSE = 60;
+
 export class Api {
   // `signIn(problem, used)` resolves when there is a credential other than `used`.
   constructor(identity, signIn) {
@@ -33,7 +35,7 @@ export class Api {
           await this.signIn(error, used);
           attempt -= 1;
         } else if (attempt >= patience || !error.passes || error.status === 0) throw error;
-        else await pause(Math.min(error.retryAfter ?? 2 ** attempt, 15), more.signal);
+        else await pause(Math.min(error.retryAfter ?? 2 ** attempt, LONGEST_PAUSE), more.signal);
       }
     }
   }

@@ -36,7 +36,10 @@ const uploads = new Uploads(api, { changed: (upload) => tray.changed(upload), ac
 tray.uploads = uploads;
 const detail = new Detail(api, pictures, {
   beside: (id, by) => grid.beside(id, by),
-  moved: (known) => go({ image: known.image_id }, true),
+  moved(known) {
+    go({ image: known.image_id }, true);
+    if (!grid.beside(known.image_id, 1)) void listing.next().then(() => detail.arrows());
+  },
   closed(known) {
     go({ image: "" }, true);
     grid.focus(known.image_id);
@@ -125,6 +128,10 @@ byId("sign-out").addEventListener("click", () => {
 listen((files, leftOut) => {
   uploads.add(files);
   if (leftOut) toast(`Left out, as they are no pictures: ${leftOut} ${leftOut === 1 ? "file" : "files"}.`);
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // else the address would lose what is shown
+  byId("images").focus();
 });
 addEventListener("offline", () => announce("No connection. Uploads go on when it is back."));
 onMove(() => void move());

@@ -3,16 +3,16 @@
 import { byId, element, icon } from "./dom.js";
 import { Edit } from "./edit.js";
 import { copyButton, facts } from "./facts.js";
+import { button, why } from "./parts.js";
 import { nameText } from "./texts.js";
-import { words } from "./words.js";
 
 export class Detail {
   #known = null;
   #edit = null;
   #hide = null;
 
-  // `actions` has `beside(id, by)` and `link(id)`, and hears of what is done: `moved`, `closed`, `remove`, `download` and
-  // `changed` get an image, `tagged` a tag.
+  // `actions` has `beside(id, by)` and `link(id)`, and hears of what is done: `moved`, `closed`, `remove`, `download`
+  // and `changed` get an image, `tagged` a tag.
   constructor(api, pictures, actions) {
     Object.assign(this, { api, pictures, actions });
     this.dialog = byId("detail");
@@ -28,10 +28,12 @@ export class Detail {
 
   show(known) {
     if (this.#known && !this.#mayLeave()) return false;
+    // Who goes on by the arrow's button shall find it again.
+    const arrow = ["previous", "next"].find((name) => document.activeElement?.matches(`#detail .${name}`));
     this.#known = known;
     this.#draw();
     if (!this.dialog.open) this.dialog.showModal();
-    this.dialog.querySelector("#detail-title").focus();
+    (this.dialog.querySelector(`.stage .${arrow}:not([hidden])`) ?? this.title).focus();
     return true;
   }
 
@@ -42,6 +44,14 @@ export class Detail {
     this.#known = known;
     if (changed) this.#draw();
     else this.#drawFacts();
+  }
+
+  // There may be another neighbour than before.
+  arrows() {
+    for (const [name, by] of [["previous", -1], ["next", 1]]) {
+      const arrow = this.dialog.querySelector(`.stage .${name}`);
+      if (arrow) arrow.hidden = !this.actions.beside(this.shown, by);
+    }
   }
 
   leave() {
@@ -101,8 +111,8 @@ export class Detail {
       element(
         "div",
         { class: "side" },
-        element("header", {}, this.title, this.#button("close", "Close", () => this.leave(), "round")),
-        ready ? null : this.#why(known),
+        element("header", {}, this.title, button("close", "Close", () => this.leave(), "round")),
+        ready ? null : why(known),
         this.tags,
         this.#edit?.form,
         this.facts,
@@ -125,8 +135,8 @@ export class Detail {
   }
 
   #tag(tag) {
-    const label = `Show images with the tag ${tag}`;
-    return element("button", { type: "button", class: "tag", "aria-label": label, click: () => this.#tagged(tag) }, tag);
+    const [label, click] = [`Show images with the tag ${tag}`, () => this.#tagged(tag)];
+    return element("button", { type: "button", class: "tag", "aria-label": label, click }, tag);
   }
 
   #tagged(tag) {
@@ -135,35 +145,22 @@ export class Detail {
     this.actions.tagged(tag);
   }
 
-  #why({ status, reason }) {
-    if (status === "queued") return element("p", { class: "notice" }, "Queued: it is being checked, and previews are made.");
-    const { text, advice } = words(reason?.code);
-    const begin = status === "rejected" ? "Rejected: the file was not kept." : "Failed.";
-    return element("p", { class: "notice bad" }, element("strong", {}, `${begin} ${text}`), ` ${advice}`);
-  }
-
   #actions(ready) {
     const known = this.#known;
     return element(
       "div",
       { class: "actions" },
-      ready ? this.#button("download", "Download", () => this.actions.download(known)) : null,
+      ready ? button("download", "Download", () => this.actions.download(known)) : null,
       copyButton("Copy link", this.actions.link(known.image_id), ""),
-      this.#button("trash", "Delete", () => this.#remove(), "danger"),
+      button("trash", "Delete", () => this.#remove(), "danger"),
     );
   }
 
   #arrow(by) {
     const [name, label] = by < 0 ? ["previous", "Previous image"] : ["next", "Next image"];
-    const button = this.#button(name, label, () => this.#move(by), "round");
-    button.classList.add(name);
-    button.hidden = !this.actions.beside(this.shown, by);
-    return button;
-  }
-
-  #button(name, label, run, kind = "") {
-    const round = kind === "round";
-    const attributes = { type: "button", class: kind, "aria-label": round ? label : null, click: run };
-    return element("button", attributes, icon(name), round ? null : label);
+    const made = button(name, label, () => this.#move(by), "round");
+    made.classList.add(name);
+    made.hidden = !this.actions.beside(this.shown, by);
+    return made;
   }
 }

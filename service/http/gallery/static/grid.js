@@ -70,7 +70,10 @@ export class Grid {
   }
 
   clear() {
-    for (const id of [...this.#tiles.keys()]) this.remove(id);
+    this.#observer.disconnect();
+    for (const tile of this.#tiles.values()) tile.release();
+    this.#tiles.clear();
+    this.list.replaceChildren();
   }
 
   focus(id) {

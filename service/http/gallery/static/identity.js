@@ -1,4 +1,4 @@
-// Who is asking: nothing where a gateway says it, else a name or a secret, kept for this tab or, if wished, this device.
+// Who is asking: nothing where a gateway says it, else a name or a secret, kept for this tab, or this device if wished.
 
 const KEY = "cloud-images";
 // What AUTH_MODE=header takes for a user's id, and what the others can take for a key or token (RFC 6750, section 2.1).
@@ -6,10 +6,14 @@ const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._@+=:|-]{0,127}$/;
 const SECRET = /^[A-Za-z0-9._~+/-]+=*$/;
 
 export class Identity {
-  #known = read();
+  #known = read("sessionStorage") ?? read("localStorage");
 
   get known() {
     return this.#known;
+  }
+
+  get remembered() {
+    return read("localStorage") !== null;
   }
 
   headers() {
@@ -41,16 +45,13 @@ export function wanted(challenge) {
   return /^x-user-id\b/i.test(challenge ?? "") ? "name" : "secret";
 }
 
-function read() {
-  for (const store of ["sessionStorage", "localStorage"]) {
-    try {
-      const known = JSON.parse(window[store].getItem(KEY));
-      if (known && sound(known.kind, known.value)) return known;
-    } catch {
-      // No storage here, or not ours in it: then one signs in.
-    }
+function read(store) {
+  try {
+    const known = JSON.parse(window[store].getItem(KEY));
+    return known && sound(known.kind, known.value) ? known : null;
+  } catch {
+    return null; // no storage here, or not ours in it: then one signs in
   }
-  return null;
 }
 
 function write(store, text) {

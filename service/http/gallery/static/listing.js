@@ -5,6 +5,8 @@ import { Problem } from "./problem.js";
 import { sentence } from "./words.js";
 
 const PAGE = 60;
+// Of what is looked through, a filter leaves some.
+const FILTERED_PAGE = 200;
 const MOST_QUEUED = 200;
 
 export class Listing {
@@ -18,6 +20,7 @@ export class Listing {
     Object.assign(this, { api, grid, found, hidden });
     this.filters = { status: "", tag: "" };
     byId("more").addEventListener("click", () => this.next());
+    addEventListener("online", () => byId("trouble").hidden || void this.next());
     // Below the last tile: as soon as that comes near, there shall be more.
     new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && this.#near(), {
       rootMargin: "1200px 0px",
@@ -73,7 +76,8 @@ export class Listing {
 
   #page(signal) {
     const { status, tag } = this.filters;
-    return this.api.json("v1/images", { query: { limit: PAGE, status, tag, cursor: this.#cursor }, signal });
+    const limit = status || tag ? FILTERED_PAGE : PAGE;
+    return this.api.json("v1/images", { query: { limit, status, tag, cursor: this.#cursor }, signal });
   }
 
   // What is queued has no record yet, and so is in a list of its own.
@@ -99,7 +103,7 @@ export class Listing {
     more.textContent = trouble ? "Try again" : this.#busy ? "Loading…" : "Load more";
     // Not `disabled`, which would take the focus away.
     more.setAttribute("aria-disabled", String(this.#busy));
-    this.grid.list.toggleAttribute("aria-busy", this.#busy);
+    this.grid.list.setAttribute("aria-busy", String(this.#busy));
     this.grid.list.dataset.skeleton = this.#busy && this.grid.size === 0 ? "yes" : "no";
     this.#drawEmpty(!trouble && !this.#busy && !this.#more && this.grid.size === 0);
   }

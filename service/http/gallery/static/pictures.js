@@ -1,12 +1,13 @@
-// Pictures of the service in the page. An <img> cannot send credentials, so they are fetched, and let go of out of view.
+// Pictures of the service in the page. An <img> can send no credentials, so they are fetched; out of view they are let go.
 
-import { image } from "./api.js";
+import { image, pause } from "./api.js";
 import { element } from "./dom.js";
 import { Lanes } from "./lanes.js";
 import { Problem } from "./problem.js";
 import { decode } from "./thumbhash.js";
 
 const AT_ONCE = 4;
+const LONGEST_PAUSE = 30;
 
 export class Pictures {
   #lanes = new Lanes(AT_ONCE);
@@ -16,7 +17,7 @@ export class Pictures {
   }
 
   // Fills `frame` with the placeholder, then the variant. Returns what empties it again.
-  show(frame, known, variant, alt, sized = () => {}) {
+  show(frame, known, variant, alt) {
     const stop = new AbortController();
     const blurred = placeholder(known);
     if (blurred) frame.append(blurred);
@@ -32,11 +33,8 @@ export class Pictures {
       stop.signal.throwIfAborted();
       frame.append(picture);
       frame.dataset.loaded = "";
-      sized(picture);
     };
-    this.#lanes.run(load, stop.signal).catch((error) => {
-      if (!stop.signal.aborted) frame.dataset.trouble = error instanceof Problem ? error.code : "undecodable";
-    });
+    void this.#insist(load, frame, stop.signal);
     return () => {
       stop.abort(new DOMException("out of view", "AbortError"));
       if (url) URL.revokeObjectURL(url);
@@ -44,6 +42,22 @@ export class Pictures {
       delete frame.dataset.loaded;
       delete frame.dataset.trouble;
     };
+  }
+
+  // As long as it is in view, and it may help.
+  async #insist(load, frame, signal) {
+    for (let seconds = 2; ; seconds = Math.min(seconds * 2, LONGEST_PAUSE)) {
+      try {
+        await this.#lanes.run(load, signal);
+        delete frame.dataset.trouble;
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        frame.dataset.trouble = error instanceof Problem ? error.code : "undecodable";
+        if (!error.passes) return;
+        await pause(seconds, signal).catch(() => {});
+      }
+    }
   }
 
   // The original, for a download; one that is too large for the service comes from S3 by a redirect.

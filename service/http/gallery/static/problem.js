@@ -1,4 +1,5 @@
-// What can go wrong with a request, in one form: the service's problem documents, a gateway's answers, no answer at all.
+// What can go wrong with a request, in one form: problem documents of the service,
+// a gateway's answers, no answer at all.
 
 export class Problem extends Error {
   // `status` 0: there was no answer. `code` is the service's, or one of the page's own (see words.js).

@@ -12,6 +12,8 @@ const UNDO_KEYS = /Mac|iP/.test(navigator.platform) ? "Command+Z" : "Control+Z";
 
 export class Removal {
   #pending = new Map();
+  // Deleted, or about to be, and not to be undone any more.
+  #gone = new Set();
 
   // `hidden(image)` and `back(image)` when it leaves the view and when it comes back; `done(image)` when it is deleted.
   constructor(api, { hidden, back, done }) {
@@ -20,8 +22,8 @@ export class Removal {
     addEventListener("pagehide", () => this.flush());
     // By keyboard the notice at the end of the page is far away.
     addEventListener("keydown", (event) => {
-      const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
-      if (!undo || this.#pending.size === 0 || event.target.closest("input, textarea")) return;
+      const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
+      if (!undo || event.shiftKey || event.altKey || this.#pending.size === 0 || event.target.closest("input, textarea")) return;
       event.preventDefault();
       const { known, notice } = [...this.#pending.values()].pop();
       notice.close();
@@ -31,7 +33,7 @@ export class Removal {
   }
 
   has(id) {
-    return this.#pending.has(id);
+    return this.#pending.has(id) || this.#gone.has(id);
   }
 
   remove(known) {
@@ -47,7 +49,7 @@ export class Removal {
 
   // Deletes now what is to be deleted; a page that is left can still send that.
   flush() {
-    for (const { known, notice } of this.#pending.values()) {
+    for (const { known, notice } of [...this.#pending.values()]) {
       notice.close();
       void this.#delete(known, { keepalive: true });
     }
@@ -59,12 +61,15 @@ export class Removal {
   }
 
   async #delete(known, options = {}) {
+    this.#pending.delete(known.image_id);
+    this.#gone.add(known.image_id);
     try {
       await this.api.ask(image(known.image_id), { method: "DELETE", ...options });
       this.done(known);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.#undo(known);
+      this.#gone.delete(known.image_id);
+      this.back(known);
       toast(`${nameText(known)} is not deleted. ${sentence(error.code)}`, {
         action: { label: "Try again", run: () => this.remove(known) },
       });

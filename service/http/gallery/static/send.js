@@ -3,7 +3,7 @@
 import { nameOf, typeOf } from "./files.js";
 import { Problem, offline, problemOf } from "./problem.js";
 
-// The image that the service has accepted: its receipt, or its record. `upload` has `file`, `key` (for Idempotency-Key).
+// The image that the service has accepted: its receipt, or its record. `upload` has `file` and `key` (Idempotency-Key).
 //
 // `from`: from how many bytes on a file has to go straight to S3, or null.
 export async function send(api, upload, from, progress, signal) {

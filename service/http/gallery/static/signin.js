@@ -55,6 +55,7 @@ export class SignIn {
     byId("sign-in-why").textContent = form.why;
     byId("sign-in-error").textContent = error;
     Object.assign(this.field, { type: form.type, autocomplete: form.complete, value: "" });
+    byId("remember").checked = this.identity.remembered;
     this.dialog.showModal();
     this.field.focus();
   }

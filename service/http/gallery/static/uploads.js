@@ -11,7 +11,9 @@ const AT_ONCE = 3;
 const ATTEMPTS = 6;
 const LONGEST_PAUSE = 60;
 const AGAIN_SECONDS = 20;
-const UNDER_WAY = new Set(["waiting", "sending", "pausing"]);
+const UNFINISHED = new Set(["waiting", "sending", "pausing", "lost"]);
+// Codes of what cannot become an image any more under the same key.
+const SPENT = new Set(["image_deleted", "idempotency_key_reused", "never_arrived"]);
 const WRONG = new Set(["refused", "lost", "rejected", "failed"]);
 export const SETTLED = new Set(["ready", "rejected", "failed"]);
 
@@ -29,17 +31,13 @@ export class Uploads {
     // A service that is away says nothing to the browser when it comes back.
     setInterval(again, AGAIN_SECONDS * 1000);
     addEventListener("beforeunload", (event) => {
-      if (this.underWay > 0) event.preventDefault();
+      if ([...this.list].some((upload) => UNFINISHED.has(upload.state))) event.preventDefault();
     });
   }
 
   // From how many bytes on files go straight to S3, as each list and receipt tells; null: none.
   learn({ direct_upload_from: from }) {
     if (from !== undefined) this.#directFrom = from;
-  }
-
-  get underWay() {
-    return [...this.list].filter((upload) => UNDER_WAY.has(upload.state)).length;
   }
 
   add(files) {
@@ -55,8 +53,7 @@ export class Uploads {
 
   retry(upload) {
     if (upload.state !== "refused" && upload.state !== "lost") return;
-    // Then it is another upload.
-    if (["image_deleted", "idempotency_key_reused", "never_arrived"].includes(upload.problem?.code)) upload.key = newKey();
+    if (SPENT.has(upload.problem?.code)) upload.key = newKey();
     void this.#run(upload);
   }
 
@@ -112,7 +109,9 @@ export class Uploads {
       this.#set(upload, { state: "sending", part: 0, problem: null });
       try {
         // A file that is too large for what stands before the service would not even be refused in words.
-        if (this.#directFrom === undefined) this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal }));
+        if (this.#directFrom === undefined) {
+          this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal }));
+        }
         return await send(this.api, upload, this.#directFrom, (part) => this.#set(upload, { part }), signal);
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;

@@ -23,7 +23,10 @@ export const WORDS = {
   truncated_image: say("The picture ends in the middle.", "Copy or download it once more, then upload that copy."),
   corrupt_image: BROKEN,
   too_large: say("The picture has more than 5 MB.", "Save it smaller, or with a stronger compression."),
-  too_many_pixels: say("The picture has too many pixels.", "Make it smaller: up to 50 megapixels, all frames together."),
+  too_many_pixels: say(
+    "The picture has too many pixels.",
+    "Make it smaller: 50 megapixels at most, and all frames of an animation together.",
+  ),
   too_many_frames: say("The animation has more than 900 frames.", "Shorten it."),
   empty_body: say("The file is empty.", "Choose another."),
   incomplete_body: LOST,
