@@ -1,6 +1,8 @@
 // What is shown, kept in the address behind `#`: a reload, a bookmark and the way back show the same.
 
 const STATUSES = new Set(["ready", "queued", "rejected", "failed"]);
+// Characters of a tag: with more the service knows none.
+const MOST_TAG = 32;
 const IMAGE = /^[0-9a-f-]{36}$/;
 
 // The filters, and the image that is open.
@@ -10,7 +12,7 @@ export function read() {
   const image = given.get("image") ?? "";
   return {
     status: STATUSES.has(status) ? status : "",
-    tag: (given.get("tag") ?? "").trim(),
+    tag: [...(given.get("tag") ?? "").trim()].slice(0, MOST_TAG).join(""),
     image: IMAGE.test(image) ? image : "",
   };
 }
