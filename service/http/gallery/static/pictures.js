@@ -1,4 +1,4 @@
-// Pictures of the service in the page. An <img> can send no credentials, so they are fetched; out of view they are let go.
+// Pictures of the service in the page. An <img> can send no credentials, so they are fetched; and let go out of view.
 
 import { image, pause } from "./api.js";
 import { element } from "./dom.js";

@@ -22,8 +22,9 @@ export class Removal {
     addEventListener("pagehide", () => this.flush());
     // By keyboard the notice at the end of the page is far away.
     addEventListener("keydown", (event) => {
-      const undo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
-      if (!undo || event.shiftKey || event.altKey || this.#pending.size === 0 || event.target.closest("input, textarea")) return;
+      const control = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+      if (event.key.toLowerCase() !== "z" || !control || this.#pending.size === 0) return;
+      if (event.target.closest("input, textarea")) return; // there it undoes what was typed
       event.preventDefault();
       const { known, notice } = [...this.#pending.values()].pop();
       notice.close();
