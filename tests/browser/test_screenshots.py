@@ -18,6 +18,7 @@ from service.images import Record, created_at
 from service.storage import Storage
 from tests.api.records import id_at
 from tests.backstage import final
+from tests.browser.fronts import line_to
 from tests.browser.gallery import Gallery, file
 from tests.browser.watch import LOST, watched
 from tests.driver import Client
@@ -78,11 +79,14 @@ async def _dated(sent: Client, owner: Client, storage: Storage, ready: Any, when
 
 
 @asynccontextmanager
-async def _window(browser: Browser, client: Client, name: str = "alice", **options: Any) -> AsyncIterator[Gallery]:
+async def _window(
+    browser: Browser, client: Client, name: str = "alice", url: str | None = None, **options: Any
+) -> AsyncIterator[Gallery]:
     size = {"viewport": {"width": 1080, "height": 720}, "reduced_motion": "reduce"}
-    async with watched(browser, client.url, **(size | options)) as watch:
+    at = url or client.url
+    async with watched(browser, at, **(size | options)) as watch:
         watch.forgiven.append(LOST)
-        gallery = Gallery(await watch.page(), client.url, watch)
+        gallery = Gallery(await watch.page(), at, watch)
         await gallery.open()
         if name:
             await gallery.sign_in(name)
@@ -128,7 +132,7 @@ async def test_other_windows(browser: Browser, client: Client, name: str, option
 
 async def test_on_the_way(browser: Browser, client: Client) -> None:
     """Some are ready, some under way, one is refused; then the connection breaks."""
-    async with _window(browser, client, client.user) as gallery:
+    async with line_to(client.url) as line, _window(browser, client, client.user, url=line.url) as gallery:
         await gallery.pick(PHOTOS / "rocket.jpg", PHOTOS / "chelsea.png")
         await gallery.shown(2)
         await gallery.slow(20_000)
@@ -137,7 +141,7 @@ async def test_on_the_way(browser: Browser, client: Client) -> None:
         await expect(gallery.upload("meeting-notes.png")).to_contain_text("not the kind")
         await expect(gallery.upload("coffee.png")).to_contain_text(re.compile(r"[2-9]\d %"))
         await _photograph(gallery, "uploading")
-        await gallery.watch.context.set_offline(True)
-        await gallery.pick(PHOTOS / "rocket.jpg")
-        await expect(gallery.uploads.last).to_contain_text("No connection")
+        line.cut()
+        for name in ("coffee.png", "hubble_deep_field.jpg"):
+            await expect(gallery.upload(name)).to_contain_text("No connection")
         await _photograph(gallery, "offline")

@@ -22,22 +22,19 @@ export class Tile {
 
   update(known) {
     const same = known.status === this.known?.status;
-    const name = nameText(known);
     this.known = known;
     this.item.dataset.imageId = known.image_id;
     this.item.dataset.status = known.status;
-    this.caption.textContent = name;
-    this.button.setAttribute("aria-label", known.status === "ready" ? name : `${name}, ${STATES[known.status]}`);
+    this.caption.textContent = nameText(known);
     // A picture never changes, but what it is called.
-    if (!same) this.#draw(name);
-    else this.frame.querySelector("img")?.setAttribute("alt", name);
+    if (!same) this.#draw();
   }
 
   // Called when the tile comes near the view, and when it has left it.
   show(visible) {
     if (visible === this.visible) return;
     this.visible = visible;
-    this.#draw(nameText(this.known));
+    this.#draw();
   }
 
   release() {
@@ -46,13 +43,14 @@ export class Tile {
     this.#hide = null;
   }
 
-  #draw(name) {
+  #draw() {
     this.#hide?.();
     this.#hide = null;
     const { status, reason } = this.known;
     if (status === "ready") {
       this.frame.replaceChildren();
-      if (this.visible) this.#hide = this.pictures.show(this.frame, this.known, "thumb", name);
+      // Its name stands below it.
+      if (this.visible) this.#hide = this.pictures.show(this.frame, this.known, "thumb", "");
     } else {
       const why = status === "queued" ? "Being processed" : words(reason?.code).text;
       const state = element("span", { class: "state" }, icon(status === "queued" ? "wait" : "warning"), why);
@@ -60,5 +58,3 @@ export class Tile {
     }
   }
 }
-
-export const STATES = { queued: "queued", ready: "ready", rejected: "rejected", failed: "failed" };
