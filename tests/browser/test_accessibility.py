@@ -97,6 +97,17 @@ async def _states(gallery: Gallery, client: Client, storage: Storage) -> AsyncIt
     yield "loading"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_axe_finds_nothing_in_the_description(browser: Browser, client: Client, kind: str) -> None:
+    """`/docs`, the API's description for people, which needs no script and asks for nothing else."""
+    async with watched(browser, client.url, **KINDS[kind]) as watch:
+        page = await watch.page()
+        await page.goto(f"{client.url}/docs")
+        await expect(page.get_by_role("heading").first).to_be_visible()
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 async def test_everything_has_a_name(gallery: Gallery) -> None:
     """And a role: this is what a screen reader makes of the page."""
     await gallery.pick(PHOTOS / "rocket.jpg", file("notes.txt", b"text", "text/plain"))
