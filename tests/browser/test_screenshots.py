@@ -132,9 +132,10 @@ async def test_other_windows(browser: Browser, client: Client, name: str, option
 
 async def test_on_the_way(browser: Browser, client: Client) -> None:
     """Some are ready, some under way, one is refused; then the connection breaks."""
-    async with line_to(client.url) as line, _window(browser, client, client.user, url=line.url) as gallery:
-        await gallery.pick(PHOTOS / "rocket.jpg", PHOTOS / "chelsea.png")
-        await gallery.shown(2)
+    async with line_to(client.url) as line, _window(browser, client, "bob", url=line.url) as gallery:
+        await gallery.pick(PHOTOS / "rocket.jpg")
+        await gallery.shown(1)
+        await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
         await gallery.slow(20_000)
         notes = file("meeting-notes.png", b"Not a picture at all. " * 90, "image/png")
         await gallery.pick(notes, PHOTOS / "coffee.png", PHOTOS / "hubble_deep_field.jpg")
