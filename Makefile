@@ -22,7 +22,7 @@ IMAGES ?= 10000
 KILLS ?= 2000
 RESTARTS ?= 200
 
-.PHONY: help setup run test soak load faults bench chaos crowd screenshots check audit lock format package fuzz contract openapi clean
+.PHONY: help setup run test soak load faults bench chaos crowd screenshots check audit lock format package fuzz contract openapi dashboard clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -45,6 +45,7 @@ help:
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
 	@echo "make screenshots  takes the photographs of the page in docs/images anew"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
+	@echo "make dashboard  writes what Grafana shows anew, from the table in deploy/dashboard.py"
 	@echo "make chaos   kills service, worker and sweep KILLS=2000 times, each kind within SECONDS=7200, and compares what is left"
 	@echo "             with what clients were told; RESTARTS=200 in order, too; CHAOS_SEED=… repeats the choices of a run"
 	@echo "make clean   remove what was installed; .local, which holds what was stored, stays"
@@ -149,6 +150,9 @@ contract: setup $(FUZZ_READY)
 
 screenshots: setup
 	SCREENSHOTS=1 BROWSER_REQUIRED=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
+
+dashboard: $(READY)
+	$(BIN)/python -m deploy.dashboard
 
 openapi: $(READY)
 	$(BIN)/python -m deploy.openapi

@@ -188,7 +188,7 @@ class _Page:
         query = []
         for one in parameters:
             if one["in"] == "path":
-                path = path.replace(f"{{{one['name']}}}", str(self._words.example(one["schema"])))
+                path = path.replace(f"{{{one['name']}}}", str(one.get("example") or self._words.example(one["schema"])))
             elif one["in"] == "query" and "example" in one and kinds:
                 given = one["example"]
                 query.append((one["name"], ",".join(given) if isinstance(given, list) else given))
@@ -239,4 +239,4 @@ def _short(path: str) -> str:
 
 
 def _id(name: str) -> str:
-    return name.replace(" ", "-")
+    return f"about-{name.replace(' ', '-')}"

@@ -18,7 +18,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of all files: the same source makes the same zip, and an unchanged zip is not deployed again."""
 
 COMMAND_LINE = ("service/cli", "service/client.py", "service/dev.py", "service/remote")
-DATA = {"dynamodb", "s3", "sqs", "sso", "sso-oidc", "sts"}
+DATA = {"dynamodb", "s3", "sns", "sqs", "sso", "sso-oidc", "sts"}
 """What of botocore's descriptions of all services is kept; its ways to credentials need the last three."""
 NEVER_READ = {".c", ".h", ".pxd", ".pyi", ".pyx"}
 
@@ -39,12 +39,12 @@ FUNCTIONS = {
     "service": Function(
         ("service",),
         COMMAND_LINE,
-        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "pyjwt[crypto]", "python-json-logger"),
+        ("aioboto3", "aiofiles", "aiohttp", "filetype", "multipart", "obstore", "pyjwt[crypto]"),
     ),
     "worker": Function(
         ("service", "worker"),
         (*COMMAND_LINE, "service/aws_lambda.py", "service/gateway", "service/http"),
-        ("aioboto3", "filetype", "obstore", "pillow", "python-json-logger", "thash"),
+        ("aioboto3", "filetype", "obstore", "pillow", "thash"),
     ),
 }
 

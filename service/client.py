@@ -182,8 +182,13 @@ class Client:
         :raises Damaged: they are not those that were uploaded; there is no file then.
         :raises OSError: the file cannot be written.
         """
-        target = Path(target)
-        part = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex[:8]}.part")
+        target = Path(target).resolve()  # what a link leads to is replaced, not the link
+        if target.exists() and not target.is_file():
+            # A pipe or a device stays what it is; it gets nothing but what is right.
+            data = await self.content(image_id, variant=variant)
+            await asyncio.to_thread(target.write_bytes, data)
+            return len(data)
+        part = target.with_name(f".cloud-images-{uuid.uuid4().hex}.part")
         try:
             with part.open("xb") as file:
                 size = await self._download(image_id, variant, file, progress)

@@ -85,7 +85,7 @@ async def _local_aws(parts: AsyncExitStack, settings: Settings, command: Path | 
     environment = {
         "GATEWAY_PORT": str(LOCAL_AWS_PORT),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "s3,sqs,dynamodb",
+        "SERVICES": "s3,sqs,dynamodb,sns",
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",  # else it listens on port 8883 too, on all addresses
         "PERSIST_STATE": "1",

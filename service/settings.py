@@ -50,6 +50,12 @@ class Settings:
         values.url,
         "where DynamoDB is, if not on AWS itself",
     )
+    endpoint_sns: str | None = _setting(
+        ("AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"),
+        None,
+        values.url,
+        "where SNS is, if not on AWS itself",
+    )
     public_endpoint_s3: str | None = _setting(
         "AWS_PUBLIC_ENDPOINT_S3",
         None,
@@ -64,6 +70,9 @@ class Settings:
     queue: str = _setting("IMAGE_QUEUE", "image-uploads", values.text, "queue of accepted uploads")
     dead_letter_queue: str = _setting(
         "IMAGE_DEAD_LETTER_QUEUE", "image-uploads-dlq", values.text, "queue of uploads that could not be processed"
+    )
+    topic: str | None = _setting(
+        "IMAGE_TOPIC_ARN", None, values.topic, "SNS topic that the worker tells of each image's final status; else none"
     )
 
     # The web.

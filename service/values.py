@@ -93,6 +93,13 @@ def region(value: str) -> str:
     return value
 
 
+def topic(value: str) -> str:
+    """the ARN of an SNS topic as in arn:aws:sns:us-east-1:123456789012:images"""
+    if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?", value):
+        raise ValueError
+    return value
+
+
 def folder(value: str) -> str:
     """a folder that can be written to"""
     if not Path(value).is_dir() or not os.access(value, os.W_OK):

@@ -73,7 +73,7 @@ def settings_at(endpoint: str, **more: object) -> Settings:
     """Settings with names in AWS that nobody else uses."""
     name = uuid.uuid4().hex[:12]
     named = {"bucket": f"images-{name}", "table": f"images-{name}", "queue": name, "dead_letter_queue": f"{name}-dlq"}
-    at = {f"endpoint_{service}": endpoint for service in ("s3", "sqs", "dynamodb")}
+    at = {f"endpoint_{service}": endpoint for service in ("s3", "sqs", "dynamodb", "sns")}
     quick = {"port": 0, "retry_seconds": 0, "poll_seconds": 1, "decoders": 2, "shutdown_seconds": 10.0}
     return Settings(**{**named, **at, **quick, **more})  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from botocore.exceptions import WaiterError
 from tests import local_aws
 
 ZIPS = ("service", "worker")
-SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sqs,sts"
+SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sns,sqs,sts"
 REGION = "us-east-1"
 STACK = "images"
 ARTIFACTS = "artifacts"

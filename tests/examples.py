@@ -45,7 +45,7 @@ def examples(document: str) -> list[Example]:
     return found
 
 
-async def run(blocks: list[str], folder: Path) -> list[str]:
+async def run(blocks: list[str], folder: Path, **variables: str) -> list[str]:
     """Run blocks in one shell, which ends at the first failure; what each has printed."""
     outputs = [folder / f"output {at}" for at in range(len(blocks))]
     script = "".join(f"{{\n{block}\n}} > '{output}'\n" for block, output in zip(blocks, outputs, strict=True))
@@ -53,7 +53,7 @@ async def run(blocks: list[str], folder: Path) -> list[str]:
     process = await asyncio.create_subprocess_exec(
         *("bash", "-euo", "pipefail", "-c", script),
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path} | variables,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -71,7 +71,8 @@ async def run(blocks: list[str], folder: Path) -> list[str]:
 def differences(kind: str, shown: str, printed: str) -> list[str]:
     """Where what was printed is not what was shown; nothing when it is."""
     if kind == "text":
-        return [f"not printed: {line}" for line in _masked(shown).splitlines() if line not in _masked(printed)]
+        begins = [line.partition(ELLIPSIS)[0] for line in _masked(shown).splitlines()]
+        return [f"not printed: {begin}" for begin in begins if begin not in _masked(printed)]
     status, headers, body = _parts(shown)
     real_status, real_headers, real_body = _parts(printed)
     found = [] if status == real_status else [f"{status!r} is {real_status!r}"]

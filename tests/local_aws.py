@@ -33,7 +33,7 @@ def command() -> list[str]:
 
 
 @contextmanager
-def running(port: int, log: Path, services: str = "s3,sqs,dynamodb", **variables: str) -> Iterator[str]:
+def running(port: int, log: Path, services: str = "s3,sqs,dynamodb,sns", **variables: str) -> Iterator[str]:
     """Running on that port until the context is left; yields the endpoint. Keeps nothing.
 
     `variables` are more of its own environment variables.

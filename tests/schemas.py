@@ -18,7 +18,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 KNOWN = {
     *("$ref", "type", "enum", "const", "anyOf", "allOf", "required", "properties", "additionalProperties"),
     *("propertyNames", "items", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern"),
-    *("minimum", "maximum", "format", "description", "examples", "default", "title"),
+    *("minimum", "maximum", "format", "contentMediaType", "description", "examples", "default", "title"),
 }
 
 

@@ -18,12 +18,15 @@ from worker.admission import admit
 from worker.decoder import Decoders
 from worker.figures import NOBODY, Figures
 from worker.processing import Done, Retry, fail, process
+from worker.telling import tell
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_RETRY_SECONDS = 900
+FIRST_TELL_SECONDS, TELL_FACTOR = 30, 4
+"""When an image has its status and SNS could not be told: 30 s, 2, 8 and 15 minutes, in which nothing waits for it."""
 OUTAGE_SECONDS = 600.0
 """How long an upload is held and tried again while AWS does not answer, so that an outage makes no dead letters."""
 
@@ -84,6 +87,7 @@ class Deliveries:
             self._figures.retried("undecodable_message")
             return await self._seconds_before_next(delivery)
         retries: dict[Upload, Retry] = {}
+        untold: list[Upload] = []
         for upload in uploads:
             with logs.about(user_id=upload.user_id, image_id=upload.image_id):
                 traces.note(traces.IMAGE_ID, upload.image_id)
@@ -97,16 +101,24 @@ class Deliveries:
                     self._count(upload, outcome)
                     log.info("%s", outcome.status or "nothing left to do")
                     traces.note("cloud_images.status", outcome.status or "nothing left to do")
-        if not retries:
+                    if outcome.status is not Status.QUEUED and not await self._tell(upload):
+                        self._figures.retried("sns_unavailable")
+                        untold.append(upload)
+        if not retries and not untold:
             return None
         if delivery.count >= (await self._most_deliveries() or self._settings.max_deliveries):
             for upload, retry in retries.items():
-                await self._fail(upload, retry.reason)
+                if not await self._fail(upload, retry.reason):
+                    untold.append(upload)
                 self._figures.finished(Status.FAILED, retry.reason.code)
-            traces.note("cloud_images.status", Status.FAILED)
-        elif self._stop.is_set() and all(retry.outage for retry in retries.values()):
+                traces.note("cloud_images.status", Status.FAILED)
+            for upload in untold:
+                log.error("nobody is told of the status of image %s: SNS has never taken it", upload.image_id)
+        elif retries and self._stop.is_set() and all(retry.outage for retry in retries.values()):
             return self._outage_seconds
-        return await self._seconds_before_next(delivery)
+        elif not retries:
+            return int(min(FIRST_TELL_SECONDS * TELL_FACTOR ** (delivery.count - 1), LONGEST_RETRY_SECONDS))
+        return await self._seconds_before_next(delivery) if retries else None
 
     def _count(self, upload: Upload, done: Done) -> None:
         if not done.first or done.status is None:
@@ -135,12 +147,27 @@ class Deliveries:
             if not await anext(while_away, False):
                 return outcome
 
-    async def _fail(self, upload: Upload, reason: Reason) -> None:
-        """Write the record of a failure; nobody does it later, so it holds the message while AWS is away."""
+    async def _tell(self, upload: Upload) -> bool:
+        """Tell of the upload's final status, if it has one; false when AWS does not take that now."""
+        try:
+            await tell(self._storage, upload.user_id, upload.image_id)
+        except ServiceError:
+            return False
+        except Exception:
+            log.exception("telling of image %s failed in a way that nobody foresaw", upload.image_id)
+            return False
+        return True
+
+    async def _fail(self, upload: Upload, reason: Reason) -> bool:
+        """Write the record of a failure, and tell of it; false when that is not told.
+
+        Nobody writes it later, so this holds the message while AWS is away.
+        """
         while_away = self._while_away()
         while True:
             try:
-                return await self._write_failure(upload, reason)
+                await self._write_failure(upload, reason)
+                return await self._tell(upload)
             except ServiceError:
                 if not await anext(while_away, False):
                     raise

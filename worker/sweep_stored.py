@@ -13,6 +13,7 @@ from service.storage.survey import Entry, Image
 from worker.sweep import Sweep
 from worker.sweep_report import Kind
 from worker.sweep_waiting import Waiting
+from worker.telling import tell_once
 
 NAMES = {ORIGINAL, *VARIANTS}
 BYTES_MISSING = "bytes_missing"
@@ -142,10 +143,13 @@ class Stored:
             failed = replace(
                 record, status=Status.FAILED, reason=reason, updated_at=datetime.now(UTC), version=record.version + 1
             )
-            # An owner who edits or deletes it meanwhile goes first.
-            await self._sweep.repair(
-                kind, image_key(*image, ""), lambda: self._storage.catalog.replace(failed, record.version)
-            )
+
+            async def write() -> None:
+                # An owner who edits or deletes it meanwhile goes first.
+                if await self._storage.catalog.replace(failed, record.version):
+                    await tell_once(self._storage, *image)
+
+            await self._sweep.repair(kind, image_key(*image, ""), write)
 
     async def _stage_again(self, record: Record, kind: Kind) -> None:
         """Let the worker make all of an image once more from its original.

@@ -7,6 +7,7 @@ import asyncio
 import functools
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -90,16 +91,21 @@ def _ending(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         complain("interrupted.")
         raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:
-        raise  # who reads the output has had enough
     except Exception as error:
+        if isinstance(error, BrokenPipeError) or (
+            isinstance(error, ExceptionGroup) and error.subgroup(BrokenPipeError)
+        ):
+            # Who reads the output has had enough. What is left of it goes nowhere, without a complaint at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         if debug:
             traceback.print_exception(error)
         if isinstance(error, ImagesError | Mistake | OSError):
             complain(told(error))
         else:
             complain(f"a fault of its own: {type(error).__name__}: {error} (--debug shows where)")
-        one_thing = isinstance(error, Problem | Damaged | OSError) and not ends_all(error)
+        words = isinstance(error, Problem) and error.code == "invalid_parameter"
+        one_thing = isinstance(error, Problem | Damaged | OSError) and not (words or ends_all(error))
         raise SystemExit(1 if one_thing else 2) from None
 
 

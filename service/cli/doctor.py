@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 from typing import Annotated
 
@@ -60,7 +61,7 @@ async def _examined(url: str | None, *, quiet: bool) -> list[Finding]:
     # As Ctrl-C does by itself.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     examination = Examination((lambda _: None) if quiet else _show)
-    await examine(examination, url)
+    await examine(examination, os.environ, url)
     return examination.findings
 
 

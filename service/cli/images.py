@@ -10,7 +10,7 @@ from service.cli.asking import Ask, Mistake, asks, each
 from service.cli.plain import many, size_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="What the API says, a line of JSON for each image.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of images.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of images.")]
 
 
 @asks

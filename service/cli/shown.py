@@ -7,6 +7,7 @@ from service.cli.plain import plain, size_of, time_of
 if TYPE_CHECKING:
     from service.client import Image
 
+WIDE, NARROW = 105, 70
 STYLES = {"ready": "green", "queued": "yellow", "rejected": "red", "failed": "red"}
 
 
@@ -18,27 +19,32 @@ def line_of(image: "Image") -> str:
 
 
 def table_of(images: "list[Image]") -> None:
-    """A table, as wide as the terminal; of its columns only ids are never cut."""
+    """A table, as wide as the terminal. What there is no room for is left out, never cut, but for names."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True, min_width=36)
-    for name, right in (("status", False), ("size", True), ("pixels", True), ("created", False), ("name", False)):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
+    console = Console(highlight=False)
+    # Where not even these have room, the terminal breaks the lines.
+    console = Console(highlight=False, width=max(console.width, NARROW))
+    wide = console.width >= WIDE
+    table = Table(box=None, pad_edge=False, expand=True, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("size", no_wrap=True, justify="right")
+    if wide:
+        table.add_column("pixels", no_wrap=True, justify="right")
+        table.add_column("created", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
     for image in images:
         pixels = f"{image.width} × {image.height}" if image.width else ""
-        name = plain(image.title or image.filename or "")
         table.add_row(
             image.image_id,
             Text(image.status, style=STYLES.get(image.status, "")),
             size_of(image.size),
-            pixels,
-            time_of(image.created_at),
-            Text(name),
+            *((pixels, time_of(image.created_at)) if wide else ()),
+            Text(plain(image.title or image.filename or "")),
         )
-    console = Console(highlight=False)
     console.print(table if images else "There are no images.")
 
 

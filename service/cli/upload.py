@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.asking import INTERRUPTED, Ask, Mistake, asks, told
-from service.cli.plain import complain
+from service.cli.asking import INTERRUPTED, Ask, Mistake, asks
 
 STDIN = "-"
 
@@ -16,7 +15,7 @@ STDIN = "-"
 @asks
 async def upload(
     ask: Ask,
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, folders with --recursive, - for stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, folders with --recursive, - for stdin.")],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Upload the images in folders, and in the folders in them.")
     ] = False,
@@ -73,8 +72,8 @@ async def upload(
     summary = Summary(batch.outcomes, batch.sent, wait, interrupted)
     print(summary.as_json() if as_json else summary.as_text(), flush=True)
     if batch.stopped:
-        complain(told(batch.stopped))
-    return INTERRUPTED if interrupted else 2 if batch.stopped else 0 if summary.all_done else 1
+        raise batch.stopped
+    return INTERRUPTED if interrupted else 0 if summary.all_done else 1
 
 
 def _open(path: Path) -> Any:

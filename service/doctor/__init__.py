@@ -1,6 +1,6 @@
 """`cloud-images doctor`: everything that the service and the worker need, looked at from the ground up."""
 
-import os
+from collections.abc import Mapping
 
 from service.doctor.decoding import check_decoder
 from service.doctor.machine import check_machine
@@ -15,15 +15,16 @@ DEPENDENT = ("users", "spool", "open files", "memory", "decoder", "credentials",
 """What needs settings; the checks that only follow from these are left out when there are none."""
 
 
-async def examine(examination: Examination, url: str | None) -> None:
+async def examine(examination: Examination, environ: Mapping[str, str], url: str | None) -> None:
     """Make all checks.
 
+    :param environ: where the settings are read from.
     :param url: where a service answers that is to be looked at, too.
     """
-    check_variables(examination, os.environ)
+    check_variables(examination, environ)
     if examination.good(SETTINGS):
-        settings = Settings.from_env()
-        check_contradictions(examination, settings, os.environ)
+        settings = Settings.from_env(environ)
+        check_contradictions(examination, settings, environ)
         await check_users(examination, settings)
         await check_machine(examination, settings)
         await check_decoder(examination, settings)

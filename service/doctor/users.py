@@ -22,7 +22,8 @@ async def check_users(examination: Examination, settings: Settings) -> None:
             refuse_blind_trust(settings)
             await make_authenticator(settings).close()
         except SettingsError as error:
-            wrong(str(error), MENDS[settings.auth_mode])
+            # Its first sentence is what is wrong, the rest how to mend it.
+            wrong(str(error).partition(". ")[0], MENDS[settings.auth_mode])
         except OSError as error:
             wrong(f"{error.filename}: {error.strerror}", MENDS[settings.auth_mode])
         return f"AUTH_MODE={settings.auth_mode}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from service.doctor.machine import PIXEL_BYTES
 from service.findings import Examination, Finding, State
 from service.settings import Settings
 
@@ -58,6 +59,11 @@ def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[
             f"VISIBILITY_SECONDS={settings.visibility_seconds} is less than "
             f"DECODE_SECONDS={settings.decode_seconds:g}: one lost heartbeat, and a message comes twice",
             f"set VISIBILITY_SECONDS={int(2 * settings.decode_seconds)} or more",
+        )
+    if settings.decoder_memory < settings.max_pixels * PIXEL_BYTES:
+        yield (
+            f"DECODER_MEMORY_BYTES={settings.decoder_memory} is too little for MAX_PIXELS={settings.max_pixels}",
+            f"set DECODER_MEMORY_BYTES={2 * settings.max_pixels * PIXEL_BYTES}, or a lower MAX_PIXELS",
         )
     if settings.worker_concurrency < settings.decoders:
         yield (

@@ -68,4 +68,6 @@ class AccessLog(AbstractAccessLogger):
             fields["code"] = code
         # Surrogates stand for bytes of the path that are no text.
         said = f"{request.method} {path} {status}".encode(errors="backslashreplace").decode()
-        self.logger.log(level, said, extra=fields)
+        # Without looking for who asks for the line: that is here, for each request.
+        record = self.logger.makeRecord(self.logger.name, level, __file__, 0, said, (), None, extra=fields)
+        self.logger.handle(record)

@@ -70,7 +70,8 @@ def limit_rates(app: web.Application, settings: Settings) -> None:
     """Let `allow` hold the users of this application to the limits of its settings."""
     limits = {"requests": settings.rate_limit_requests, "uploads": settings.rate_limit_uploads}
     app[LIMITED] = {name: Buckets(name, most) for name, most in limits.items() if most}
-    app.on_response_prepare.append(_show)
+    if app[LIMITED]:
+        app.on_response_prepare.append(_show)
 
 
 def allow(request: web.Request, user_id: str) -> None:

@@ -19,6 +19,7 @@ from service.storage.sqs import open_sqs
 from service.storage.staging import Staging
 from service.storage.survey import Survey
 from service.storage.table import Table
+from service.storage.topic import Topic
 from service.storage.turns import Turns
 from service.storage.usage import Quota, Usage
 
@@ -41,6 +42,7 @@ class Storage:
     resends: Resends
     sweep_turns: Turns
     dead_letters: Queue
+    topic: Topic
 
     async def finish(self) -> None:
         """Wait for what is under way; afterwards the process may be stopped, or frozen, without harm."""
@@ -73,6 +75,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             resends=Resends(dynamodb, settings.table),
             sweep_turns=Turns(dynamodb, settings.table, "sweep"),
             dead_letters=Queue(client, sqs, replace(settings, queue=settings.dead_letter_queue)),
+            topic=Topic(settings),
         )
         try:
             yield storage
@@ -80,6 +83,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             await storage.finish()
             await storage.direct.close()
             await storage.listing.close()
+            await storage.topic.close()
             # A thread of obstore's that has just handed over a result still needs the interpreter for a moment; if the
             # process ends in it, Python (before 3.14) aborts.
             await asyncio.sleep(GRACE_SECONDS)

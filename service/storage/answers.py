@@ -18,8 +18,15 @@ class NoAnswer(HTTPClientError):  # type: ignore[misc]
     fmt = "status {status} is no answer of AWS: {said}"
 
 
-class JsonSession(AIOHTTPSession):  # type: ignore[misc]
-    """botocore's HTTP, for services that speak JSON."""
+class StraightSession(AIOHTTPSession):  # type: ignore[misc]
+    """botocore's HTTP, without redirects."""
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        return _Straight(await super()._get_session(proxy_url))
+
+
+class JsonSession(StraightSession):
+    """That, for services that speak JSON."""
 
     async def send(self, request: Any) -> Any:
         """The response to `request`.
@@ -35,9 +42,6 @@ class JsonSession(AIOHTTPSession):  # type: ignore[misc]
         if not whole:
             raise NoAnswer(status=response.status_code, said=repr(content[:100]))
         return response
-
-    async def _get_session(self, proxy_url: str | None) -> Any:
-        return _Straight(await super()._get_session(proxy_url))
 
 
 class _Straight:

@@ -23,7 +23,7 @@ from obstore.store import S3Store
 
 from service.errors import SettingsError, Unavailable
 from service.settings import Settings
-from service.storage.answers import JsonSession
+from service.storage.answers import JsonSession, StraightSession
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -72,7 +72,7 @@ def certificates() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
-    """The process's client of `sqs`, `dynamodb` or `s3`; making one takes some 70 ms, so make it once."""
+    """The process's client of `sqs`, `dynamodb`, `sns` or `s3`; making one takes some 70 ms, so make it once."""
     config = AioConfig(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
@@ -87,7 +87,7 @@ async def client(settings: Settings, service: str) -> AsyncIterator[Any]:
         # Else presigned posts have the signature of 2006 in some regions.
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path" if settings.endpoint_s3 else "virtual"},
-        http_session_cls=AIOHTTPSession if service == "s3" else JsonSession,
+        http_session_cls={"s3": AIOHTTPSession, "sns": StraightSession}.get(service, JsonSession),
     )
     endpoint = getattr(settings, f"endpoint_{service}")
     async with _session().client(service, region_name=settings.region, endpoint_url=endpoint, config=config) as made:

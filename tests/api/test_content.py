@@ -62,7 +62,7 @@ async def test_each_kind_of_bytes_has_a_tag_of_its_own(owner: Client, photo: Sto
     """Strong tags, the same each time; editing the record does not change them."""
     paths = [photo.content, *(variant["url"] for variant in photo.record["variants"].values())]
     tags = [(await owner.get(path)).headers["ETag"] for path in paths]
-    assert len(set(tags)) == 3
+    assert len(set(tags)) == len(tags) > 2
     assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
     assert photo.record["sha256"] in tags[0]
     edited = await owner.ask("PATCH", photo.record["links"]["self"], json={"title": "other"})

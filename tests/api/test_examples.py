@@ -1,6 +1,7 @@
 """The examples in the documents do what they say, beside a real service and a worker."""
 
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ def chosen(document: str, section: str = "") -> list[Example]:
 
 @dataclass(frozen=True)
 class Beside:
-    """A running service, and a folder in which examples find the photos of the repository.
+    """A running service, and a folder in which examples find the photos and the command line of the repository.
 
     `instead` has what is different here: as it is written → as it is.
     """
@@ -44,7 +45,7 @@ class Beside:
         shells = [one.shell for one in found]
         for written, real in self.instead.items():
             shells = [shell.replace(written, real) for shell in shells]
-        printed = await run(shells, self.folder)
+        printed = await run(shells, self.folder, CLOUD_IMAGES_URL=self.instead[WRITTEN])
         for written, real in self.instead.items():
             printed = [text.replace(real, written) for text in printed]
         compared = [(one, text) for one, text in zip(found, printed, strict=True) if one.kind]
@@ -57,6 +58,7 @@ async def beside(settings: Settings, storage: Storage, decoders: Decoders, tmp_p
     folder = tmp_path / "a clone"
     folder.mkdir()
     (folder / "tests").symlink_to(ROOT / "tests")
+    (folder / ".venv").symlink_to(sys.prefix)
     async with client_of(settings, "alice") as client, working(settings, storage, decoders):
         # A busy machine may take longer than people like to wait.
         waits = {"wait=10": f"wait={settings.wait_seconds:g}"}

@@ -31,10 +31,12 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 METHODS = ("get", "post", "patch", "delete", "put")
 FRAMING = {
     *("Content-Type", "Content-Encoding", "Content-Length", "Transfer-Encoding", "Expect", "Host"),
-    *("X-Forwarded-Prefix", "X-Request-Id"),
+    *("X-Forwarded-Prefix", "X-Request-Id", "traceparent", "tracestate"),
     *("Origin", "Sec-Fetch-Site", "Access-Control-Request-Method"),
+    *("traceparent", "tracestate"),
 }
-"""Headers of any request, which an OpenAPI document does not list as parameters: of HTTP, of gateways, of browsers."""
+"""Headers of any request, which an OpenAPI document does not list as parameters: of HTTP, of gateways, of browsers, of
+traces."""
 HEADER = re.compile(
     r"""headers\.(?:get|getall)\(\s*"([A-Za-z-]+)\"|"([A-Z][A-Za-z-]+)" (?:not )?in (?:request\.)?headers"""
 )

@@ -11,6 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from service.settings import Settings
 from service.storage.aws import clients
+from tests.subscribers import Subscriber
 
 AT_ONCE = 16
 COUNTS = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
@@ -21,13 +22,17 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Sizes of all objects by key, hashes of the originals by key, all items, messages waiting, dead letters."""
+    """Sizes of all objects by key, hashes of the originals by key, all items, messages waiting, dead letters.
+
+    `heard` are the images and statuses that the topic was told of, without how often.
+    """
 
     sizes: dict[str, int]
     hashes: dict[str, str]
     items: list[Item]
     messages: int
     dead_letters: list[str]
+    heard: frozenset[tuple[str, str]]
 
     @property
     def records(self) -> dict[str, Item]:
@@ -38,8 +43,10 @@ class Found:
 class Look:
     """Looks at what these settings name."""
 
-    def __init__(self, settings: Settings, s3: Any, sqs: Any, dynamodb: Any) -> None:
+    def __init__(self, settings: Settings, s3: Any, sqs: Any, dynamodb: Any, subscriber: Subscriber) -> None:
         self._settings = settings
+        self._subscriber = subscriber
+        self._heard: set[tuple[str, str]] = set()
         self._s3, self._sqs, self._dynamodb = s3, sqs, dynamodb
 
     async def everything(self) -> Found:
@@ -59,7 +66,9 @@ class Look:
         hashes = dict(await asyncio.gather(*(hashed(key) for key in sizes if key.endswith("/original"))))
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._settings.table, ConsistentRead=True)
         items = [_read(item) async for page in pages for item in page["Items"]]
-        return Found(sizes, hashes, items, await self.messages(), await self._dead_letters())
+        self._heard.update(await self._subscriber.statuses())
+        dead_letters = await self._dead_letters()
+        return Found(sizes, hashes, items, await self.messages(), dead_letters, frozenset(self._heard))
 
     async def messages(self) -> int:
         """How many messages the queue has, hidden and delayed ones included."""
@@ -83,10 +92,10 @@ class Look:
 
 
 @asynccontextmanager
-async def looking_at(settings: Settings) -> AsyncIterator[Look]:
-    """A look at what these settings name."""
+async def looking_at(settings: Settings, subscriber: Subscriber) -> AsyncIterator[Look]:
+    """A look at what these settings name, and at what one has heard who has subscribed."""
     async with clients(settings, "s3", "sqs", "dynamodb") as (s3, sqs, dynamodb):
-        yield Look(settings, s3, sqs, dynamodb)
+        yield Look(settings, s3, sqs, dynamodb, subscriber)
 
 
 def _read(item: dict[str, Any]) -> Item:

@@ -26,7 +26,7 @@ class Fault:
 def judge(ledger: Ledger, found: Found) -> list[Fault]:
     """All faults; none when every promise was kept."""
     of_answers = [*_answers(ledger), *_lost(ledger, found), *_twice(ledger, found)]
-    return [*of_answers, *_orphans(found), *_miscounted(found), *_unfinished(found)]
+    return [*of_answers, *_orphans(found), *_miscounted(found), *_unfinished(found), *_untold(found)]
 
 
 def judge_before_sweep(ledger: Ledger, found: Found) -> list[Fault]:
@@ -132,6 +132,15 @@ def _miscounted(found: Found) -> Iterator[Fault]:
     for user, difference in sums.items():
         if any(difference.values()):
             yield Fault("miscounted", f"the usage of {user} is off by {dict(difference)}")
+
+
+def _untold(found: Found) -> Iterator[Fault]:
+    """Others have heard of each status, but for messages that were delivered to workers that all died."""
+    dead = {image_id for letter in found.dead_letters for image_id in IMAGE_ID.findall(letter)}
+    for image_id, record in found.records.items():
+        status = str(record["status"])
+        if status in FINAL - {"deleted"} and image_id not in dead and (image_id, status) not in found.heard:
+            yield Fault("untold", f"{image_id} is {status}, and nobody was told", (image_id,))
 
 
 def _unfinished(found: Found) -> Iterator[Fault]:

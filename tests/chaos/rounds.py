@@ -5,7 +5,7 @@ import random
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.processes import Processes, Running, processes_of
 from tests.chaos.seams import NOTHING_PLANNED
 from tests.driver import Client
+from tests.subscribers import topic_of
 
 PEOPLE = 6
 SWEEP = ("sweep", "--older-than", "0")
@@ -139,5 +140,9 @@ async def round_of(settings: Settings, dice: random.Random, folder: Path) -> Asy
         held.bind(("127.0.0.1", 0))
         settings = replace(settings, port=held.getsockname()[1])
         await provision(settings)
-        async with processes_of(settings, folder) as processes, looking_at(settings) as look:
+        async with AsyncExitStack() as opened:
+            topic = await opened.enter_async_context(topic_of(settings))
+            look = await opened.enter_async_context(looking_at(settings, await topic.subscribe()))
+            settings = replace(settings, topic=topic.arn)
+            processes = await opened.enter_async_context(processes_of(settings, folder))
             yield Round(settings, processes, Ledger(), look, dice, folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.storage.objects import VARIANTS
 from tests.chaos.found import Found
 from tests.chaos.judge import judge, judge_before_sweep
 from tests.chaos.ledger import Ledger, Upload
@@ -51,9 +52,9 @@ def reserved(found: Found) -> Found:
 def kept() -> Found:
     """What should be there then."""
     described = {"sha256": SPECIMEN.sha256, "size": 5, "title": "title"}
-    variants = {"thumb": {"size": 3}, "preview": {"size": 4}}
+    variants = {name: {"size": size} for size, name in enumerate(VARIANTS, 3)}
     return Found(
-        sizes={PLACE + "original": 5, PLACE + "thumb": 3, PLACE + "preview": 4},
+        sizes={PLACE + "original": 5, **{PLACE + name: one["size"] for name, one in variants.items()}},
         hashes={PLACE + "original": SPECIMEN.sha256},
         items=[
             record(READY, "ready", variants=variants, **described),
@@ -64,6 +65,7 @@ def kept() -> Found:
         ],
         messages=0,
         dead_letters=[f"of {READY}, whose worker died again and again"],
+        heard=frozenset({(OTHER, "ready"), (REJECTED, "rejected")}),
     )
 
 
@@ -131,6 +133,8 @@ FAULTS: dict[str, tuple[str, Callable[[Found], Found]]] = {
     "failed": ("unfinished", lambda found: changed(found, READY, status="failed")),
     "in the queue": ("unfinished", lambda found: replace(found, messages=1)),
     "a dead letter": ("unfinished", lambda found: replace(found, dead_letters=[f"of {OTHER}"])),
+    "nobody was told": ("untold", lambda found: replace(found, heard=frozenset())),
+    "another status was told": ("untold", lambda found: replace(found, heard=frozenset({(REJECTED, "failed")}))),
     "a dead letter that nobody can read": ("unfinished", lambda found: replace(found, dead_letters=["?"])),
 }
 

@@ -16,7 +16,9 @@ from tests.backstage import working
 from tests.pictures import Picture
 from worker.decoder import Decoders
 
-BARE = {"COLUMNS": "120", "PYTHONWARNINGS": "error"}
+ROOT = Path(__file__).parent.parent.parent
+BARE = {"COLUMNS": "120", "PYTHONWARNINGS": "error", "PYTHONPATH": str(ROOT)}
+"""Commands run in folders of their users: without the path they would find an installed service, if any."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,20 +29,23 @@ async def link_to(url: str, rate: float) -> AsyncIterator[Link]:
     link = Link(f"http://127.0.0.1:{listener.getsockname()[1]}", rate)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to = await asyncio.open_connection(target.hostname, target.port)
-        back = asyncio.create_task(_back(there, writer))
+        ends = [writer]
         try:
-            while data := await reader.read(PIECE):
-                await asyncio.sleep(len(data) / link.rate)
-                to.write(data)
-                await to.drain()
-                link.carried += len(data)
-        except ConnectionError:
+            there, to = await asyncio.open_connection(target.hostname, target.port)
+            ends.append(to)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_back(there, writer))
+                while data := await reader.read(PIECE):
+                    await asyncio.sleep(len(data) / link.rate)
+                    to.write(data)
+                    await to.drain()
+                    link.carried += len(data)
+                to.close()
+        except* ConnectionError:
             pass
         finally:
-            to.close()
-            back.cancel()
-            writer.close()
+            for end in ends:
+                end.close()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(carry(reader, writer))
@@ -60,7 +63,7 @@ async def link_to(url: str, rate: float) -> AsyncIterator[Link]:
 
 
 async def _back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()

@@ -148,7 +148,7 @@ async def test_nobody(person: Person) -> None:
 def test_what_makes_no_sense(url: str, who: dict[str, str]) -> None:
     """It is said at once, and a credential is not repeated."""
     with pytest.raises(ValueError, match=r"\w") as error:
-        Client(url, **who)
+        Client(url, **who)  # type: ignore[arg-type]
     assert "X-User-Id" not in str(error.value)
 
 

@@ -12,7 +12,7 @@ OBJECT = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE"
 
 @dataclass(frozen=True)
 class Call:
-    """One request: `s3`, `sqs` or `dynamodb`, what it does, and the users it names."""
+    """One request: `s3`, `sqs`, `sns` or `dynamodb`, what it does, and the users it names."""
 
     part: str
     name: str
@@ -32,6 +32,9 @@ def call_of(request: web.Request, body: bytes) -> Call:
         service, _, action = target.partition(".")
         of = " of a key" if b"idempotency#" in body else ""
         return Call("sqs" if service == "AmazonSQS" else "dynamodb", action + of, users)
+    if body.startswith(b"Action="):
+        # SNS still speaks AWS's oldest protocol, a form.
+        return Call("sns", body[len("Action=") :].partition(b"&")[0].decode(), users)
     key = request.path.lstrip("/").partition("/")[2]
     if "delete" in request.query:
         return Call("s3", "DeleteObjects", users)

@@ -59,13 +59,16 @@ def redirects(status: int) -> Fault:
 
 
 def refuses(status: int, s3: str, sqs: str, dynamodb: str, message: str = "A test wants it so.") -> Fault:
-    """An error with a code for each of the parts, in its own notation."""
+    """An error with a code for each of the parts, in its own notation; SNS, as XML, has those of SQS."""
     codes = {"s3": s3, "sqs": f"com.amazonaws.sqs#{sqs}", "dynamodb": f"com.amazonaws.dynamodb.v20120810#{dynamodb}"}
 
     async def fault(exchange: Exchange) -> web.StreamResponse:
         await exchange.read()
-        code = codes[exchange.call.part]
         headers = {"Date": DATE_FAR_OFF}
+        if exchange.call.part == "sns":
+            xml = f"<ErrorResponse><Error><Code>{sqs}</Code><Message>{message}</Message></Error></ErrorResponse>"
+            return web.Response(status=status, text=xml, content_type="text/xml", headers=headers)
+        code = codes[exchange.call.part]
         if exchange.call.part != "s3":
             said = json.dumps({"__type": code, "message": message}).encode()
             return web.Response(status=status, body=said, content_type="application/x-amz-json-1.0", headers=headers)

@@ -16,7 +16,7 @@ from tests.faults.calls import Call, call_of
 from tests.faults.exchange import Exchange
 from tests.faults.kinds import KINDS, TRAP, Fault
 
-PARTS = ("s3", "sqs", "dynamodb")
+PARTS = ("s3", "sqs", "dynamodb", "sns")
 LARGEST_BODY = 16 * 1024 * 1024
 
 

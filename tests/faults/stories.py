@@ -155,8 +155,8 @@ STORIES: Mapping[str, Story] = {
     "fetch a part": _story("GET", CONTENT, _get(CONTENT, Range="bytes=9-99999"), 206, body=LONG[9:100_000]),
     "be sent elsewhere": _story("GET", CONTENT, _get(f"{CONTENT}?redirect=1"), 302),
 }
-NOTHING_OF_AWS = {("GET", "/healthz"), ("GET", "/metrics")}
-OWN_TEST = {("GET", "/readyz")}
+NOTHING_OF_AWS = {("GET", "/healthz")}
+OWN_TEST = {("GET", "/readyz"), ("GET", "/metrics")}
 
 
 def with_other_routes(routes: set[tuple[str, str]]) -> dict[str, Story]:

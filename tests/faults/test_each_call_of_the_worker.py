@@ -1,6 +1,7 @@
 """Each call to AWS that the worker makes, broken in each way: the image is made in the end, once, by the same worker.
 
-Which calls there are is seen in a run without faults; a new one is a new row.
+Those who have subscribed to the topic hear of it in the end. Which calls there are is seen in a run without faults; a
+new one is a new row.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 
 from service.settings import Settings
-from service.storage import aws, open_storage, sqs
+from service.storage import aws, open_storage, sqs, topic
 from service.storage.provision import provision
 from tests.backstage import Backstage, backstage_of, final, until, whole, working
 from tests.conftest import settings_at
@@ -24,6 +25,7 @@ from tests.faults.kinds import MECHANISMS
 from tests.faults.proxy import Proxy, Rule, proxy_to, through
 from tests.faults.stories import new_user
 from tests.pictures import jpeg_progressive
+from tests.subscribers import Subscriber, topic_of
 from worker import consumer, deliveries
 from worker.decoder import Decoders
 
@@ -58,6 +60,13 @@ class Shop:
     proxy: Proxy
     client: Client
     backstage: Backstage
+    subscriber: Subscriber
+    heard: list[tuple[str, str]]
+
+    async def was_told(self, image_id: str) -> bool:
+        """Whether the topic has been told that an image is ready."""
+        self.heard.extend(await self.subscriber.statuses())
+        return (image_id, "ready") in self.heard
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,6 +80,9 @@ def brisk() -> Iterator[None]:
         patch.setattr(consumer, "HEARTBEAT_SECONDS", SHORT_PAUSE_SECONDS)
         patch.setattr(deliveries, "PAUSE_SECONDS", SHORT_PAUSE_SECONDS)
         patch.setattr(deliveries, "LONGEST_PAUSE_SECONDS", SHORT_PAUSE_SECONDS)
+        patch.setattr(deliveries, "FIRST_TELL_SECONDS", 0)
+        patch.setattr(topic, "FIRST_PAUSE", SHORT_PAUSE_SECONDS)
+        patch.setattr(topic, "LONGEST_PAUSE", SHORT_PAUSE_SECONDS)
         yield
 
 
@@ -82,10 +94,12 @@ async def shop_of(endpoint: str) -> AsyncIterator[Shop]:
     await provision(settings)
     async with (
         proxy_to(endpoint) as proxy,
+        topic_of(settings) as subscribed,
         client_of(settings, "-") as client,
         backstage_of(settings) as backstage,
     ):
-        yield Shop(settings, proxy, client, backstage)
+        subscriber = await subscribed.subscribe()
+        yield Shop(replace(settings, topic=subscribed.arn), proxy, client, backstage, subscriber, [])
 
 
 @asynccontextmanager
@@ -128,6 +142,7 @@ async def became_an_image(shop: Shop, user: Client, image_id: str) -> None:
     record = await settled(user, image_id)
     assert (record["status"], record["version"]) == ("ready", 1), record
     await until(at_rest)
+    await until(lambda: shop.was_told(image_id))
     assert (await user.get("/v1/images")).json["images"] == [record]
 
 

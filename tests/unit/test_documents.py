@@ -16,7 +16,7 @@ FOLDERS = re.compile(r"(?<![\w/.$-])((?:service|worker|tests|deploy|docs|docker)
 FILE = re.compile(r"(?<=`)([\w*-]+\.(?:py|yaml|yml|toml|svg))(?=[`:])")
 TEST = re.compile(r"::(test_\w+)")
 MAKE = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
-COMMAND = re.compile(r"(?:^|[`(/])cloud-images ([a-z-]+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[`(/])cloud-images ([a-z][a-z-]+)", re.MULTILINE)
 MADE_BY_READERS = {"bmp.py"}
 """Files that a guide has its reader write."""
 

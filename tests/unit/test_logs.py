@@ -21,6 +21,20 @@ def test_json_has_time_level_logger_and_message() -> None:
     assert line == {"level": "WARNING", "logger": "service.part", "message": "3 of them"}
 
 
+def test_fields_that_json_has_no_words_for_are_texts() -> None:
+    one = record("said")
+    one.fields, one.size = {"b": OSError("gone")}, 3
+    line = json.loads(logs.Json().format(one))
+    assert (line["fields"], line["size"]) == ({"b": "gone"}, 3)
+    assert set(line) == {"timestamp", "level", "logger", "message", "fields", "size"}
+
+
+def test_the_time_is_that_of_the_record() -> None:
+    one = record("said")
+    one.created, one.msecs = 1_800_000_000.0625, 62.0
+    assert json.loads(logs.Json().format(one))["timestamp"] == "2027-01-15T08:00:00.062Z"
+
+
 @pytest.mark.parametrize("formatter", [logs.Json(), logs.Text()])
 def test_no_text_makes_another_line(formatter: logging.Formatter) -> None:
     line = formatter.format(record("said %s", "one\r\ntwo\x1b[2J\x85three\u2028four"))

@@ -1,6 +1,7 @@
 """The tables of the documents are true: every setting, every code and every dependency is in them."""
 
 import dataclasses
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -49,6 +50,15 @@ def test_every_code_is_documented() -> None:
     codes = {code for source in sources for code in RAISED.findall(source.read_text())} - {"undecodable_message"}
     assert len(codes) > 30
     assert {code for code in codes if f"`{code}`" not in API} == set()
+
+
+def test_every_call_is_in_the_table() -> None:
+    """Of docs/api.md, in a row of its own or with others; the paths are those of openapi.yaml."""
+    paths = json.loads((ROOT / "service/http/openapi.json").read_text())["paths"]
+    methods = ("get", "post", "put", "patch", "delete")
+    calls = {f"{method.upper()} {path}" for path, item in paths.items() for method in methods if method in item}
+    rows = "\n".join(re.findall(r"^\| (`[A-Z]+ /.*?) \|", API, re.MULTILINE)).replace("{id}", "{image_id}")
+    assert calls - set(re.findall(r"`([A-Z]+ /[^`]*)`", rows)) == set()
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -47,6 +47,9 @@ def test_the_most_special_endpoint_wins(
     environ: dict[str, str], expected: tuple[str | None, str | None, str | None]
 ) -> None:
     assert endpoints(Settings.from_env(environ)) == expected
+    assert (
+        Settings.from_env(environ).endpoint_sns == Settings.from_env({**environ, "AWS_ENDPOINT_URL_S3": ""}).endpoint_s3
+    )
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,9 @@ def test_packages_are_made_for_the_runtime() -> None:
     """Of both functions, by default."""
     (made_for,) = re.findall(r"^PYTHON_VERSION \?= ([\d.]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {properties(function)["Runtime"] for function in FUNCTIONS} == {f"python{made_for}"}
+
+
+def test_the_alarms_are_those_that_are_documented() -> None:
+    """In docs/operations.md, beside the figures that they stand for."""
+    alarms = {name for name, one in TEMPLATE["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(re.findall(r"`(\w+Alarm)`", (ROOT / "docs/operations.md").read_text())) == alarms

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -71,6 +72,7 @@ def _named(request: web.Request) -> str:
     return given[0]
 
 
+@lru_cache(maxsize=32)
 def _is_local(host: str) -> bool:
     """Whether an address or a bare name led here; a name of the public DNS anyone can point to this machine."""
     found = HOST.fullmatch(host)

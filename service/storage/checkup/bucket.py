@@ -15,7 +15,7 @@ from service.findings import Examination, warn, wrong
 from service.settings import Settings
 from service.storage.aws import CONNECT_SECONDS, object_store
 from service.storage.bucket import Bucket
-from service.storage.checkup.hints import explaining
+from service.storage.checkup.hints import code_of, explained, explaining
 from service.storage.checkup.identity import NAME as CREDENTIALS
 from service.storage.checkup.reach import CLOCK_NAME as CLOCK
 from service.storage.checkup.reach import reach_of
@@ -26,6 +26,8 @@ PREFIX = "incoming/.doctor/"
 CONTENT = b"cloud-images doctor"
 REMOVE_SECONDS = 3.0
 LINK_SECONDS = 60
+MOST_BYTES = 4096
+"""Of the answer to a presigned URL."""
 
 
 @dataclass
@@ -129,10 +131,12 @@ async def _presigned(settings: Settings, bucket: Bucket, key: str) -> str:
     timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, session.get(url) as answer:
-            status, content = answer.status, await answer.content.read(len(CONTENT) + 1)
+            status, content = answer.status, await answer.content.read(MOST_BYTES)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         # From where this runs it need not be reachable, when it is a public address.
         (warn if settings.public_endpoint_s3 else wrong)(f"{place} cannot be reached from here: {error}", mend)
+    if code_of(refusal := OSError(content.decode(errors="replace"))):
+        raise explained(refusal, "s3:GetObject", f"arn:aws:s3:::{settings.bucket}/*")
     if status != 200 or content != CONTENT:
         wrong(f"a presigned URL of {place} is answered with {status}", mend)
     return f"one of {place} gives the bytes"

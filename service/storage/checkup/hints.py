@@ -43,8 +43,12 @@ HINTS: list[tuple[tuple[str, ...], str, str]] = [
     ),
     (("RequestTimeTooSkewed", "RequestExpired"), "the clocks are too far apart for signatures", CLOCK),
     (("NoSuchBucket",), "there is no such bucket", PROVISION),
-    (("QueueDoesNotExist", "NonExistentQueue"), "there is no such queue", PROVISION),
-    (("ResourceNotFoundException",), "there is no such table", PROVISION),
+    (
+        ("QueueDoesNotExist", "NonExistentQueue"),
+        "there is no such queue",
+        f"{PROVISION} (or name another in IMAGE_QUEUE or IMAGE_DEAD_LETTER_QUEUE)",
+    ),
+    (("ResourceNotFoundException",), "there is no such table", f"{PROVISION} (or name another in IMAGES_TABLE)"),
     (
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"),
         "it is in another region",
@@ -83,7 +87,8 @@ def explained(
         return Trouble(State.WRONG, "the clocks are too far apart for signatures", CLOCK)
     for codes, seen, mend in HINTS:
         if any(code == one or code.endswith(f".{one}") for one in codes):
-            return Trouble(State.WRONG, f"{seen} ({code})", mend)
+            of = f": {resource}" if mend.startswith(PROVISION) else f" ({code})"
+            return Trouble(State.WRONG, seen + of, mend)
     if code in DENIED:
         mend = (
             f"allow {action} on {resource} in the IAM policy of these credentials{whose and f', if they are {whose}'}"

@@ -43,7 +43,7 @@ async def check_credentials(examination: Examination, settings: Settings) -> Non
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role",
             )
         except Exception as error:  # what a role's server, a profile's command or SSO may raise is anybody's
-            wrong(f"they cannot be had: {error}", "see AWS_PROFILE, or the role of the container or instance")
+            wrong(f"they cannot be had: {error}", "set both keys, or see AWS_PROFILE, or the role of this machine")
         return _lasting(found, frozen, settings)
 
     await examination.check(

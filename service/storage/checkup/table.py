@@ -5,9 +5,9 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from service.errors import Unavailable
 from service.findings import Examination, State, Trouble, warn, wrong
 from service.settings import Settings
 from service.storage.aws import AWAY
@@ -85,12 +85,14 @@ async def check_table(examination: Examination, settings: Settings, dynamodb: An
 
 async def _check_calls(examination: Examination, table: Table, resource: str, needed: str) -> None:
     client, name = table.client, table.name
-    async with _partition(table) as partition:
+    async with _probe(table) as probe:
+        partition = probe.partition
 
         async def write() -> str:
             item = serialize(
                 {"user_id": partition, "image_id": ITEMS[0], "expires_at": int(time.time()) + EXPIRE_SECONDS}
             )
+            probe.there = True
             with explaining("dynamodb:PutItem", resource):
                 first = await table.put_if(item, ABSENT)
                 again = await table.put_if(item, ABSENT)
@@ -136,6 +138,7 @@ async def _check_calls(examination: Examination, table: Table, resource: str, ne
             with explaining("dynamodb:DeleteItem", resource):
                 for item in ITEMS:
                     await client.delete_item(TableName=name, Key=place(partition, item))
+            probe.there = False
             return "the items are gone again"
 
         checks: dict[str, Callable[[], Awaitable[str]]] = {
@@ -150,17 +153,26 @@ async def _check_calls(examination: Examination, table: Table, resource: str, ne
             await examination.check(what, look, WRITE)
 
 
+@dataclass
+class _Probe:
+    """A partition that no user has for a name. `there` as long as it may have items."""
+
+    partition: str
+    there: bool = False
+
+
 @asynccontextmanager
-async def _partition(table: Table) -> AsyncIterator[str]:
-    """A partition that no user has for a name; its items are removed in any case."""
-    partition = f"doctor#{secrets.token_hex(8)}"
+async def _probe(table: Table) -> AsyncIterator[_Probe]:
+    """Its items are removed in any case: also when the checks are broken off."""
+    probe = _Probe(f"doctor#{secrets.token_hex(8)}")
     try:
-        yield partition
+        yield probe
     finally:
-        with suppress(Unavailable, TimeoutError, table.client.exceptions.ClientError):
-            async with asyncio.timeout(REMOVE_SECONDS):
-                for item in ITEMS:
-                    await table.client.delete_item(TableName=table.name, Key=place(partition, item))
+        if probe.there:
+            with suppress(*AWAY):
+                async with asyncio.timeout(REMOVE_SECONDS):
+                    for item in ITEMS:
+                        await table.client.delete_item(TableName=table.name, Key=place(probe.partition, item))
 
 
 def _keys(described: dict[str, Any], name: str) -> str:

@@ -1,0 +1,141 @@
+"""Batches that do not come to their end, and the same command again: every file is one image then."""
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from service.cli.bars import Bars
+from service.cli.batch import Batch, Wanted
+from service.client import Client, Retries, Unreachable
+from service.settings import Settings
+from tests.api.processes import Ended, environment, started
+from tests.backstage import until
+from tests.cli.conftest import Person
+from tests.cli.link import link_to
+from tests.cli.terminal import on_terminal
+from tests.local_aws import free_port
+from tests.pictures import png
+
+FILES = 12
+
+
+@pytest.fixture
+def batch(person: Person) -> list[Path]:
+    """So many files, all different."""
+    return [person.put(f"{n:02}.png", png().data + bytes(n)) for n in range(FILES)]
+
+
+async def each_once(person: Person) -> None:
+    """Check that all files are there, each once."""
+    found = Counter(image.filename for image in await person.images())
+    assert found == {f"{n:02}.png": 1 for n in range(FILES)}
+
+
+async def interrupted(person: Person, how: signal.Signals, after: int) -> Ended:
+    """A batch on a slow link that gets a signal when so many files are through."""
+    async with (
+        link_to(person.url, 600_000) as link,
+        started({**person.environment, "CLOUD_IMAGES_URL": link.url}, "upload", "-r", str(person.folder)) as process,
+    ):
+        assert process.stdout
+        out = b"".join([await asyncio.wait_for(process.stdout.readline(), 60) for _ in range(after)])
+        process.send_signal(how)
+        rest, err = await asyncio.wait_for(process.communicate(), 30)
+    return Ended(process.returncode or 0, (out + rest).decode(), err.decode())
+
+
+@pytest.mark.usefixtures("batch")
+async def test_ctrl_c(person: Person) -> None:
+    """130, a summary of what is there, and how to go on; then the same command does the rest."""
+    ended = await interrupted(person, signal.SIGINT, after=3)
+    assert (ended.code, ended.err) == (130, "")
+    assert "Traceback" not in ended.out
+    summary, hint = ended.out.splitlines()[-2:]
+    assert summary.startswith(f"{FILES} files: ")
+    assert "not sent" in summary
+    assert "run the same command again" in hint
+    before = len(await person.images())
+    assert 3 <= before < FILES
+    again = await person.run("upload", "-r", ".", "--wait", "--json")
+    assert again.code == 0
+    assert json.loads(again.out.splitlines()[-1])["summary"]["files"] == FILES
+    await each_once(person)
+
+
+@pytest.mark.usefixtures("batch")
+async def test_killed(person: Person) -> None:
+    """Nothing is needed of the process that was there before."""
+    ended = await interrupted(person, signal.SIGKILL, after=2)
+    assert ended.code == -signal.SIGKILL
+    assert (await person.run("upload", "-r", str(person.folder), "--wait")).code == 0
+    await each_once(person)
+
+
+@pytest.mark.usefixtures("batch")
+async def test_ctrl_c_on_a_terminal(person: Person) -> None:
+    """The bars go, the cursor comes back."""
+    async with (
+        link_to(person.url, 300_000) as link,
+        on_terminal({**person.environment, "CLOUD_IMAGES_URL": link.url}, "upload", "-r", ".", cwd=person.folder) as it,
+    ):
+        await it.shows("queued")
+        it.types("\x03")
+        assert await it.ends() == 130
+    assert it.text.count("\x1b[?25h") == it.text.count("\x1b[?25l") == 1
+    assert "not sent" in it.text
+    assert "Traceback" not in it.text
+
+
+@pytest.mark.usefixtures("batch", "url")
+async def test_a_service_that_is_killed_and_comes_back(person: Person, settings: Settings) -> None:
+    """The batch goes on as if nothing had been."""
+    port = str(free_port())
+    served = {**environment(settings, PORT=port), "PYTHONPATH": person.environment["PYTHONPATH"]}
+    async with link_to(f"http://127.0.0.1:{port}", 600_000) as link:
+        async with started(served, "serve") as first:
+            await answers(port)
+            uploading = asyncio.create_task(person.run("upload", "-r", ".", "--url", link.url, "--json"))
+
+            async def begun() -> bool:
+                return len(await person.images()) >= 2
+
+            await until(begun)
+            assert not uploading.done()
+            first.kill()
+            await first.wait()
+        async with started(served, "serve"):
+            ended = await uploading
+    assert ended.code == 0, ended
+    await each_once(person)
+
+
+async def answers(port: str) -> None:
+    """Wait until something listens there."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
+@pytest.mark.usefixtures("batch")
+async def test_a_service_that_goes_for_good(person: Person) -> None:
+    """It is told once, and what was not sent is not tried one by one."""
+    async with link_to(person.url, 600_000) as link, Client(link.url, user=person.name) as client:
+        batch = Batch(client, Wanted(), Bars(0), lambda outcome: None)
+        await batch.look(1)
+    async with Client(link.url, user=person.name, retries=Retries(tries=2, pause=0.05)) as client:
+        batch = Batch(client, Wanted(), Bars(0), lambda outcome: None)
+        files = sorted(person.folder.iterdir())
+        await batch.run(files, lambda path: path, 2)
+        batch.unsent(files)
+    assert isinstance(batch.stopped, Unreachable)
+    assert [one.kind for one in batch.outcomes] == ["unsent"] * FILES

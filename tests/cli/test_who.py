@@ -1,0 +1,65 @@
+"""Who is asking: each AUTH_MODE, from the command's words or its environment."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.client import Client
+from service.settings import Settings
+from tests.api.processes import Ended, run
+from tests.cli.conftest import BARE
+from tests.cli.odd import odd, says
+from tests.modes import MODES, OTHER, OWNER, Service, service_in
+from tests.pictures import jpeg
+
+OPTIONS = {"header": "user", "api-key": "api_key", "jwt": "token"}
+USAGE = {"images": 1, "bytes": 2, "quota": {"images": None, "bytes": None}}
+
+
+def secret_of(service: Service, mode: str, name: str) -> str:
+    """What says that it is that user."""
+    ((_, text),) = service.mode.user(name)
+    return str(text).removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_each_mode(mode: str, settings: Settings, tmp_path: Path) -> None:
+    """Images belong to who uploaded them; a wrong credential is told in a line that does not repeat it."""
+    (tmp_path / "a.jpg").write_bytes(jpeg().data)
+    name = OPTIONS[mode]
+    option, variable = f"--{name.replace('_', '-')}", f"CLOUD_IMAGES_{name.upper()}"
+    async with service_in(mode, settings, tmp_path) as service:
+        there = {**BARE, "CLOUD_IMAGES_URL": service.url}
+        owner, other = (secret_of(service, mode, user) for user in (OWNER, OTHER))
+
+        async def listed(environment: dict[str, str], *words: str) -> Ended:
+            return await run({**there, **environment}, "list", "--status", "queued", *words, cwd=tmp_path)
+
+        uploaded = await run({**there, variable: owner}, "upload", "--again", "--json", "a.jpg", cwd=tmp_path)
+        assert uploaded.code == 0, uploaded
+        image_id = json.loads(uploaded.out.splitlines()[0])["image_id"]
+        assert image_id in (await listed({variable: owner})).out
+        assert (await listed({variable: owner}, option, other)).out == "", "what is said beside it counts"
+        wrong = await listed({variable: "/" if mode == "header" else f"{owner[:-8]}/wrong/"})
+        assert "Say who is asking with --user, --api-key or --token" in wrong.complaint
+        assert owner[:-8] not in wrong.err or mode == "header"
+        async with Client(service.url, **{name: owner}) as client:  # type: ignore[arg-type]
+            assert (await client.usage()).quota.images is None
+
+
+async def test_words_count_for_more_than_the_environment(tmp_path: Path) -> None:
+    """Also one kind of credential for another; empty variables are none."""
+    async with odd(says(200, USAGE)) as server:
+        around = {
+            **BARE,
+            "CLOUD_IMAGES_URL": "http://127.0.0.1:1",
+            "CLOUD_IMAGES_TOKEN": "",
+            "CLOUD_IMAGES_USER": "alice",
+        }
+        ended = await run(around, "usage", "--url", server.url, "--api-key", "k", cwd=tmp_path)
+        assert (ended.code, ended.out) == (0, "1 image (no limit), 2 B (no limit)\n")
+        assert (await run(around, "usage", "--url", server.url, cwd=tmp_path)).code == 0
+    sent = [{name.lower(): text for name, text in asked.headers.items()} for asked in server.asked]
+    assert (sent[0]["x-api-key"], sent[0].get("x-user-id")) == ("k", None)
+    assert (sent[1].get("x-api-key"), sent[1]["x-user-id"]) == (None, "alice")

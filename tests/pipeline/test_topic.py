@@ -1,0 +1,299 @@
+"""Each final status is told to the topic, when the catalog says so and before its message goes."""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from service.errors import Unavailable
+from service.images import Receipt, Status
+from service.settings import Settings
+from service.storage import Storage, open_storage, topic
+from service.storage.queue import Delivery
+from tests.api.records import FIELDS, now_id, record, settle
+from tests.backstage import Backstage, backstage_of, drain, final, until, working
+from tests.bad_pictures import ONLY_DECODING_TELLS
+from tests.direct import form_for, post
+from tests.driver import Client
+from tests.faults.proxy import Proxy, proxy_to, through
+from tests.faults.stories import new_user
+from tests.meddling import Killed, meddled
+from tests.pictures import TINY
+from tests.subscribers import Subscribed, Subscriber, topic_of
+from worker import deliveries
+from worker.decoder import Decoders
+from worker.deliveries import Deliveries
+from worker.sweeper import sweep_once
+
+PNG = TINY["image/png"]
+MORE = {"v", "id", "user_id"}
+LESS = {"links", "direct_upload_from"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A worker's settings with a topic, a proxy before SNS, and one who has subscribed."""
+
+    settings: Settings
+    storage: Storage
+    topic: Subscribed
+    subscriber: Subscriber
+    proxy: Proxy
+    backstage: Backstage
+
+
+@pytest.fixture
+async def place(settings: Settings) -> AsyncIterator[Place]:
+    async with AsyncExitStack() as opened:
+        proxy = await opened.enter_async_context(proxy_to(str(settings.endpoint_sns)))
+        subscribed = await opened.enter_async_context(topic_of(settings))
+        ours = replace(through(settings, proxy, ("sns",)), topic=subscribed.arn)
+        storage = await opened.enter_async_context(open_storage(ours))
+        backstage = await opened.enter_async_context(backstage_of(ours))
+        yield Place(ours, storage, subscribed, await subscribed.subscribe(), proxy, backstage)
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages come again as soon as a test can wait for, and SNS is asked again as soon."""
+    monkeypatch.setattr(deliveries, "FIRST_TELL_SECONDS", 0)
+    monkeypatch.setattr(topic, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(topic, "LONGEST_PAUSE", 0.05)
+
+
+async def uploaded(client: Client, data: bytes = PNG.data, content_type: str = "image/png", **words: str) -> str:
+    query = "&".join(f"{name}={text}" for name, text in words.items())
+    answer = await client.upload(data, content_type, path=f"/v1/images?{query}")
+    assert answer.status == 202
+    return str(answer.json["image_id"])
+
+
+async def test_what_is_said(client: Client, place: Place, decoders: Decoders) -> None:
+    """All that the record says, once; with attributes to filter by, and to each subscriber in its way."""
+    enveloped = await place.topic.subscribe(raw=False)
+    rejections = await place.topic.subscribe(policy={"status": ["rejected", "failed"]})
+    broken = ONLY_DECODING_TELLS["png_pixels_cut"]
+    good = await uploaded(client, title="R%C3%B6cket%EF%BF%BF", tags="sea,sky")
+    bad = await uploaded(client, broken.data, broken.content_type)
+    await drain(place.settings, place.storage, decoders)
+    told = {one["said"]["image_id"]: one for one in await place.subscriber.heard()}
+    assert set(told) == {good, bad}
+    for image_id, one in told.items():
+        said, shown = one["said"], (await client.get(f"/v1/images/{image_id}")).json
+        assert set(said) == (FIELDS - LESS) | MORE
+        assert (said["v"], said["id"]) == (1, f"{image_id}:{shown['status']}:1")
+        assert said["user_id"] == client.user
+        for name in FIELDS - LESS - {"variants"}:
+            assert said[name] == shown[name], name
+        sizes = ("width", "height", "size")
+        variants = {name: {side: one[side] for side in sizes} for name, one in shown["variants"].items()}
+        assert said["variants"] == variants
+        attributes = {name: value["StringValue"] for name, value in one["MessageAttributes"].items()}
+        assert attributes == {"status": said["status"], "user_id": client.user, "content_type": said["content_type"]}
+    assert told[bad]["said"]["reason"]["code"] == "corrupt_image"
+    again = {one["said"]["image_id"]: one for one in await enveloped.heard()}
+    assert {name: one["said"] for name, one in again.items()} == {name: one["said"] for name, one in told.items()}
+    envelope = again[good]["envelope"]
+    assert (envelope["Type"], envelope["TopicArn"]) == ("Notification", place.topic.arn)
+    assert envelope["Subject"] == f"Image {good} is ready"
+    assert await rejections.statuses() == [(bad, "rejected")]
+    assert await place.subscriber.heard() == []
+
+
+async def test_a_direct_upload(client: Client, place: Place, decoders: Decoders) -> None:
+    """Is told once, when it is ready; and one that is refused as it arrives, too."""
+    ids = []
+    for data in (PNG.data, b"no image at all"):
+        given = await form_for(client, content_type="image/png")
+        assert await post(client, given, data) is None
+        ids.append(given["image_id"])
+
+    async def all_told() -> bool:
+        await drain(place.settings, place.storage, decoders)
+        heard.extend(await place.subscriber.statuses())
+        return len(heard) == 2
+
+    heard: list[tuple[str, str]] = []
+    await until(all_told)
+    assert sorted(heard) == sorted(zip(ids, ("ready", "rejected"), strict=True))
+
+
+async def test_who_deletes_is_not_told_so(client: Client, place: Place, decoders: Decoders) -> None:
+    """A deletion is its owner's own act; what comes of the upload later is none of anybody's business."""
+    image_id = await uploaded(client)
+    assert (await client.ask("DELETE", f"/v1/images/{image_id}")).status == 204
+    await drain(place.settings, place.storage, decoders)
+    assert await place.subscriber.heard() == []
+
+
+async def test_in_order(client: Client, settings: Settings, decoders: Decoders) -> None:
+    """To a FIFO topic, by user, and each status once even if it is told twice."""
+    async with topic_of(settings, fifo=True) as subscribed:
+        ours = replace(settings, topic=subscribed.arn)
+        subscriber = await subscribed.subscribe()
+        async with open_storage(ours) as storage:
+            image_id = await uploaded(client)
+            await drain(ours, storage, decoders)
+            known = await storage.catalog.get(client.user, image_id)
+            assert known
+            await storage.topic.publish(known)  # type: ignore[arg-type]
+        assert await subscriber.statuses() == [(image_id, "ready")]
+    given = topic.message("arn:aws:sns:us-east-1:000000000000:t.fifo", record("alice", image_id))
+    assert (given["MessageGroupId"], given["MessageDeduplicationId"]) == ("alice", f"{image_id}:ready:1")
+
+
+@pytest.mark.parametrize("moment", ["before_telling", "before_deleting"])
+async def test_the_worker_dies(moment: str, client: Client, place: Place, decoders: Decoders) -> None:
+    """After the record and before the message is gone: it is told by the next delivery, again if it must be."""
+    image_id = await uploaded(client)
+
+    async def before(name: str, args: tuple[Any, ...]) -> None:
+        if moment == "before_telling" and name == "publish":
+            raise Killed
+
+    others: list[Delivery] = []
+
+    async def received() -> Delivery | None:
+        others.extend(await place.storage.queue.receive(10, 1))
+        return next((one for one in others if image_id in one.body), None)
+
+    delivery = await until(received)
+    handling = Deliveries(place.settings, meddled(place.storage, before), decoders, asyncio.Event())
+    if moment == "before_telling":
+        with pytest.raises(Killed):
+            await handling.handle(delivery)
+    else:
+        assert await handling.handle(delivery) is None
+    assert (await final(client, image_id))["status"] == "ready"
+    assert len(await place.subscriber.heard()) == (moment == "before_deleting")
+    await place.storage.queue.hide(others, 0)
+    await drain(place.settings, place.storage, decoders)
+    (again,) = await place.subscriber.heard()
+    assert again["said"]["id"] == f"{image_id}:ready:1"
+
+
+@pytest.mark.parametrize("kind", ["reset", "internal_error", "throttling", "nothing", "log_in", "redirect", "null"])
+async def test_sns_is_away(kind: str, client: Client, place: Place, decoders: Decoders, brisk: None) -> None:
+    """The image is ready all the same, at its first delivery; and it is told when SNS is back."""
+    user = client.as_user(new_user())
+    with place.proxy.breaking("sns Publish", kind) as rule:
+        image_id = await uploaded(user)
+        async with working(place.settings, place.storage, decoders):
+            assert (await final(user, image_id))["version"] == 1
+
+            async def met() -> bool:
+                return rule.met >= 2
+
+            await until(met)
+            assert await place.subscriber.heard() == []
+            rule.over = True
+            heard: list[tuple[str, str]] = []
+
+            async def told() -> bool:
+                heard.extend(await place.subscriber.statuses())
+                return bool(heard)
+
+            await until(told)
+    assert set(heard) == {(image_id, "ready")}
+    assert not place.proxy.trapped
+    assert (await user.get(f"/v1/images/{image_id}")).json["version"] == 1
+    assert await place.backstage.dead_letters() == []
+
+
+async def test_no_topic_at_all(
+    client: Client, place: Place, decoders: Decoders, brisk: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All images get their status; the log says what is wrong, and that nobody is told. No dead letters come of it."""
+    await place.topic.sns.delete_topic(TopicArn=place.topic.arn)
+    ids = [await uploaded(client) for _ in range(3)]
+    with caplog.at_level(logging.ERROR):
+        await drain(place.settings, place.storage, decoders)
+    assert {(await final(client, image_id))["status"] for image_id in ids} == {"ready"}
+    assert place.topic.arn in caplog.text
+    for image_id in ids:
+        assert len(re.findall(f"nobody is told of the status of image {image_id}", caplog.text)) == 1
+    assert await place.backstage.messages() == 0
+    assert await place.backstage.dead_letters() == []
+    with pytest.raises(Unavailable, match="sns_unavailable"):
+        await place.storage.topic.check()
+
+
+async def test_it_can_be_checked(place: Place) -> None:
+    await place.storage.topic.check()
+
+
+async def test_sns_hangs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes after the first that waited in vain does not wait; now and then one tries."""
+    monkeypatch.setattr("service.storage.aws.CALL_SECONDS", 0.5)
+    monkeypatch.setattr(topic, "FIRST_PAUSE", 1.0)
+    told = record(new_user())
+    with place.proxy.breaking("sns Publish", "hang") as rule:
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await place.storage.topic.publish(told)
+        assert rule.met == 1
+    begin = time.monotonic()
+
+    async def back() -> bool:
+        try:
+            await place.storage.topic.publish(told)
+        except Unavailable:
+            return False
+        return True
+
+    await until(back)
+    assert time.monotonic() - begin < 10
+
+
+async def test_a_failure_of_the_last_delivery(client: Client, place: Place, decoders: Decoders) -> None:
+    """Its record says failed, and so does the topic; a redriven one that becomes ready is told anew."""
+    image_id = await uploaded(client)
+    await place.backstage.put_staged(client.user, image_id, b"other bytes")
+    await drain(place.settings, place.storage, decoders)
+    (heard,) = await place.subscriber.heard()
+    assert (heard["said"]["id"], heard["said"]["reason"]["code"]) == (f"{image_id}:failed:1", "staged_bytes_differ")
+    await place.backstage.put_staged(client.user, image_id, PNG.data)
+    await place.backstage.send(*await place.backstage.dead_letters())
+    await drain(place.settings, place.storage, decoders)
+    (heard,) = await place.subscriber.heard()
+    assert heard["said"]["id"] == f"{image_id}:ready:2"
+
+
+async def test_a_failure_that_a_sweep_finds(client: Client, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """A record without bytes; when SNS is away then, the record says so all the same."""
+    for away in (False, True):
+        user = new_user()
+        image_id = now_id()
+        # Others whose bytes are there, else the bucket is taken for lost.
+        sound = [record(user, sha256="1" * 64) for _ in range(2)]
+        await settle(place.storage, *sound, record(user, image_id))
+        for one in sound:
+            for name in ("original", "thumb"):
+                await place.storage.objects.put_image(one.receipt, name, "image/jpeg", b"x")
+        if away:
+            await place.topic.sns.delete_topic(TopicArn=place.topic.arn)
+        report = await sweep_once(place.storage, 0, force=True)
+        assert report.repaired
+        known = await place.storage.catalog.get(user, image_id)
+        assert getattr(known, "status", None) is Status.FAILED
+        heard = [one["said"] for one in await place.subscriber.heard() if one["said"]["image_id"] == image_id]
+        assert [one["reason"]["code"] for one in heard] == ([] if away else ["bytes_missing"])
+        assert (f"nobody is told of the status of image {image_id}" in caplog.text) is away
+
+
+def test_the_longest_message_fits() -> None:
+    """SNS takes 256 KB: https://docs.aws.amazon.com/general/latest/gr/sns.html"""
+    receipt = replace(record("u" * 128).receipt, title="\U0001f600" * 200, filename="\U0001f600" * 63)
+    assert isinstance(receipt, Receipt)
+    given = topic.message("arn:aws:sns:us-east-1:000000000000:t", replace(record("u"), receipt=receipt))
+    assert len(given["Message"].encode()) < 10_000
+    assert given["Message"].isascii()
+    assert json.loads(given["Message"])["title"] == receipt.title
+    assert len(given["Subject"]) < 100
