@@ -22,7 +22,7 @@ IMAGES ?= 10000
 KILLS ?= 2000
 RESTARTS ?= 200
 
-.PHONY: help setup run test soak load faults bench chaos crowd check audit lock format package fuzz contract openapi dashboard clean
+.PHONY: help setup run test soak load faults bench chaos crowd screenshots check audit lock format package fuzz contract openapi dashboard clean
 
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
@@ -43,6 +43,7 @@ help:
 	@echo "make fuzz    makes up inputs for SECONDS=60 a target (ONLY=png,form for some) and adds to them what reaches further;"
 	@echo "             what breaks a promise lies in build/fuzz/broken. KEEP=1 makes tests/fuzz/corpus anew from all of them"
 	@echo "make contract  asks a service of its own whatever fits openapi.yaml, and what does not, for SECONDS=60"
+	@echo "make screenshots  takes the photographs of the page in docs/images anew"
 	@echo "make openapi converts openapi.yaml into what the service hands out"
 	@echo "make dashboard  writes what Grafana shows anew, from the table in deploy/dashboard.py"
 	@echo "make chaos   kills service, worker and sweep KILLS=2000 times, each kind within SECONDS=7200, and compares what is left"
@@ -147,6 +148,9 @@ fuzz: $(FUZZ_READY)
 contract: setup $(FUZZ_READY)
 	$(BIN)/python -m tests.contract.run --schemathesis $(FUZZ)/schemathesis --seconds '$(SECONDS)' $(if $(SEED),--seed '$(SEED)')
 
+screenshots: setup
+	SCREENSHOTS=1 BROWSER_REQUIRED=1 $(BIN)/python -m pytest -q tests/browser/test_screenshots.py
+
 dashboard: $(READY)
 	$(BIN)/python -m deploy.dashboard
 
@@ -154,5 +158,5 @@ openapi: $(READY)
 	$(BIN)/python -m deploy.openapi
 
 clean:
-	rm -rf .venv .ministack .locust .charts .tools .fuzz .schemathesis build tests/load/peers/node_modules *.egg-info \
+	rm -rf .venv .ministack .locust .charts .tools .fuzz .schemathesis build tests/load/peers/node_modules tests/browser/axe/node_modules *.egg-info \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,6 +20,7 @@ LONGEST_FIRST = (
     "tests/chaos/test_kills_of_several",
     "tests/faults/test_each_call",
     "tests/chaos/",
+    "tests/browser/",
     "tests/api/test_command_line",
     "tests/pipeline/test_sweep_races",
     "tests/serverless/test_worker_function",

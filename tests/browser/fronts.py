@@ -1,0 +1,127 @@
+"""What stands between a browser and the service: a prefix before the path, Lambda's gateway, a bad line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from tests.functions import Function
+from tests.serverless.events import Asked
+from tests.serverless.senders import HTTP_API, received
+
+CHUNK = 64 * 1024
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host"}
+LARGEST = 10 * 1024 * 1024
+
+
+@asynccontextmanager
+async def behind_prefix(url: str, prefix: str) -> AsyncIterator[str]:
+    """A reverse proxy that takes `prefix` off the path and says so in `X-Forwarded-Prefix`; yields its URL."""
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        path = request.raw_path.removeprefix(prefix)
+        headers = {name: text for name, text in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        headers |= {"X-Forwarded-Prefix": prefix, "Host": request.host}
+        body = request.content if request.can_read_body else None
+        async with session.request(
+            request.method, url + path, headers=headers, data=body, allow_redirects=False
+        ) as answer:
+            kept = {name: text for name, text in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+            response = web.StreamResponse(status=answer.status, headers=kept)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
+
+    app = web.Application()
+    app.router.add_route("*", prefix + "{rest:.*}", forward)
+    async with aiohttp.ClientSession(auto_decompress=False) as session, listening(app) as base:
+        yield base + prefix
+
+
+@asynccontextmanager
+async def as_gateway(function: Function) -> AsyncIterator[str]:
+    """An HTTP API before a function, one event at a time; asks nobody who they are. Yields its URL."""
+
+    async def invoke(request: web.Request) -> web.Response:
+        asked = Asked(
+            request.method, request.path, request.query_string, tuple(request.headers.items()), await request.read()
+        )
+        event = HTTP_API.make(asked)
+        async with one_at_a_time:
+            answer = received(event, await function.invoke(event))
+        headers = {name: text for name, text in answer.headers.items() if name.lower() != "content-length"}
+        return web.Response(status=answer.status, headers=headers, body=answer.body)
+
+    one_at_a_time = asyncio.Lock()
+    app = web.Application(client_max_size=LARGEST)
+    app.router.add_route("*", "/{rest:.*}", invoke)
+    async with listening(app) as base:
+        yield base
+
+
+class Line:
+    """A connection to a service that can break, as a mobile phone's does."""
+
+    def __init__(self, target: str) -> None:
+        address = urlsplit(target)
+        self._host, self._port = address.hostname, address.port
+        self._ends: set[asyncio.StreamWriter] = set()
+        self.broken = False
+        self.url = ""
+
+    def cut(self) -> None:
+        """All connections end here and now, and there are no others."""
+        self.broken = True
+        for end in self._ends:
+            end.transport.abort()
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of the browser's."""
+        ends = {writer}
+        try:
+            if not self.broken:
+                there, back = await asyncio.open_connection(self._host, self._port)
+                ends.add(back)
+                self._ends |= ends
+                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        finally:
+            self._ends -= ends
+            for end in ends:
+                end.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def line_to(url: str) -> AsyncIterator[Line]:
+    """A line to the service of that URL; it has a URL of its own."""
+    line = Line(url)
+    server = await asyncio.start_server(line.relay, "127.0.0.1", 0)
+    try:
+        line.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield line
+    finally:
+        server.close()
+        line.cut()
+
+
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """An application on a port of its own; yields its URL."""
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
