@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -346,6 +347,19 @@ async def test_a_name_that_nobody_knows(settings: Settings, monkeypatch: pytest.
     report = await checked(settings_at("http://aws.invalid"))
     assert "the name aws.invalid is not known" in report["s3 endpoint"].seen
     assert "DNS" in report["s3 endpoint"].mend
+
+
+async def test_the_topic(settings: Settings) -> None:
+    """Is it there, where there is to be one; nothing is published."""
+    told = replace(settings, endpoint_sns=settings.endpoint_s3)
+    async with clients(told, "sns") as (sns,):
+        arn = (await sns.create_topic(Name=settings.queue))["TopicArn"]
+    report = await checked(replace(told, topic=arn))
+    assert report.besides(State.OK) == {}
+    assert arn in report["topic"].seen
+    report = await checked(replace(told, topic=f"{arn}-other"))
+    assert report.wrong == {"topic"}
+    assert "IMAGE_TOPIC_ARN" in report["topic"].mend
 
 
 async def test_endpoints_that_hang(settings: Settings) -> None:
