@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -202,48 +204,62 @@ async def test_what_is_broken(endpoint: str, broken: Break, what: str, state: St
         assert (await checked(settings))[what].state is State.OK
 
 
-async def through_proxy(settings: Settings, call: str, fault: str | Fault) -> Report:
-    """What is found when that call meets that fault."""
+async def through_proxy(settings: Settings, fault: str | Fault, *calls: str) -> Report:
+    """What is found when those calls meet that fault."""
     async with proxy_to(str(settings.endpoint_s3)) as proxy:
-        with proxy.breaking(call, fault) as rule:
+        with ExitStack() as stack:
+            rules = [stack.enter_context(proxy.breaking(call, fault)) for call in calls]
             report = await checked(through(settings, proxy))
-        assert rule.met, proxy.all
+        assert all(rule.met for rule in rules), proxy.all
     return report
 
 
 DENIED = [
-    ("s3 PutObject incoming", "s3 put", State.WRONG, "s3:PutObject"),
-    ("s3 GetObject incoming", "s3 get", State.WRONG, "s3:GetObject"),
-    ("s3 ListObjectsV2 incoming", "s3 list", State.WRONG, "s3:ListBucket"),
-    ("s3 DeleteObjects", "s3 delete", State.WRONG, "s3:DeleteObject"),
-    ("dynamodb DescribeTable", "table keys", State.UNCHECKED, "dynamodb:DescribeTable"),
-    ("dynamodb DescribeTimeToLive", "ttl", State.UNCHECKED, "dynamodb:DescribeTimeToLive"),
-    ("dynamodb PutItem", "dynamodb write", State.WRONG, "dynamodb:PutItem"),
-    ("dynamodb UpdateItem", "dynamodb update", State.WRONG, "dynamodb:UpdateItem"),
-    ("dynamodb TransactWriteItems", "transaction", State.WRONG, "dynamodb:ConditionCheckItem"),
-    ("dynamodb GetItem", "dynamodb read", State.WRONG, "dynamodb:GetItem"),
-    ("dynamodb Query", "dynamodb read", State.WRONG, "dynamodb:Query"),
-    ("dynamodb BatchGetItem", "sweep", State.WARNING, "dynamodb:BatchGetItem"),
-    ("dynamodb Scan", "sweep", State.WARNING, "dynamodb:Scan"),
-    ("dynamodb DeleteItem", "dynamodb delete", State.WRONG, "dynamodb:DeleteItem"),
-    ("sqs GetQueueUrl", "queue", State.WRONG, "sqs:GetQueueUrl"),
-    ("sqs SendMessageBatch", "sqs send", State.WRONG, "sqs:SendMessage"),
-    ("sqs ReceiveMessage", "sqs receive", State.WARNING, "sqs:ReceiveMessage"),
-    ("sqs DeleteMessage", "sqs receive", State.WARNING, "sqs:DeleteMessage"),
-    ("sqs ChangeMessageVisibility", "sqs receive", State.WARNING, "sqs:ChangeMessageVisibility"),
+    [
+        ("s3 ListObjectsV2 incoming", "s3 list", State.WRONG, "s3:ListBucket"),
+        ("dynamodb DescribeTable", "table keys", State.UNCHECKED, "dynamodb:DescribeTable"),
+        ("dynamodb UpdateItem", "dynamodb update", State.WRONG, "dynamodb:UpdateItem"),
+        ("dynamodb BatchGetItem", "sweep", State.WARNING, "dynamodb:BatchGetItem"),
+        ("sqs SendMessageBatch", "sqs send", State.WRONG, "sqs:SendMessage"),
+    ],
+    [
+        ("s3 PutObject incoming", "s3 put", State.WRONG, "s3:PutObject"),
+        ("dynamodb DescribeTimeToLive", "ttl", State.UNCHECKED, "dynamodb:DescribeTimeToLive"),
+        ("dynamodb TransactWriteItems", "transaction", State.WRONG, "dynamodb:ConditionCheckItem"),
+        ("dynamodb GetItem", "dynamodb read", State.WRONG, "dynamodb:GetItem"),
+        ("sqs ReceiveMessage", "sqs receive", State.WARNING, "sqs:ReceiveMessage"),
+    ],
+    [
+        ("s3 GetObject incoming", "s3 get", State.WRONG, "s3:GetObject"),
+        ("dynamodb PutItem", "dynamodb write", State.WRONG, "dynamodb:PutItem"),
+        ("sqs GetQueueUrl", "queue", State.WRONG, "sqs:GetQueueUrl"),
+    ],
+    [
+        ("s3 DeleteObjects", "s3 delete", State.WRONG, "s3:DeleteObject"),
+        ("dynamodb Query", "dynamodb read", State.WRONG, "dynamodb:Query"),
+        ("dynamodb Scan", "sweep", State.WARNING, "dynamodb:Scan"),
+        ("dynamodb DeleteItem", "dynamodb delete", State.WRONG, "dynamodb:DeleteItem"),
+        ("sqs DeleteMessage", "sqs receive", State.WARNING, "sqs:DeleteMessage"),
+    ],
+    [
+        ("sqs ChangeMessageVisibility", "sqs receive", State.WARNING, "sqs:ChangeMessageVisibility"),
+    ],
 ]
+"""In groups, of which no call keeps another one from being made."""
 
 
-@pytest.mark.parametrize(("call", "what", "state", "action"), DENIED, ids=[one[0] for one in DENIED])
-async def test_what_is_not_allowed(settings: Settings, call: str, what: str, state: State, action: str) -> None:
+@pytest.mark.parametrize("denied", DENIED, ids=[one[0][0] for one in DENIED])
+async def test_what_is_not_allowed(settings: Settings, denied: list[tuple[str, str, State, str]]) -> None:
     """The action of IAM is named, and what of it is only the worker's."""
-    found = (await through_proxy(settings, call, "denied"))[what]
-    assert found.state is state, found
-    assert f"may not {action}" in found.seen
-    assert f"allow {action}" in found.mend
-    assert "in the IAM policy" in found.mend
-    if state is State.WARNING:
-        assert "if they are the worker's" in found.mend
+    report = await through_proxy(settings, "denied", *(call for call, *_ in denied))
+    for call, what, state, action in denied:
+        found = report[what]
+        assert found.state is state, (call, found)
+        assert f"may not {action}" in found.seen, call
+        assert f"allow {action}" in found.mend, call
+        assert "in the IAM policy" in found.mend
+        if state is State.WARNING:
+            assert "if they are the worker's" in found.mend
 
 
 ANSWERS = [
@@ -262,8 +278,9 @@ async def test_credentials_that_are_refused(settings: Settings, kind: str, seen:
         "dynamodb write": "dynamodb PutItem",
         "sqs send": "sqs SendMessageBatch",
     }
-    for what, call in calls.items():
-        found = (await through_proxy(settings, call, kind))[what]
+    report = await through_proxy(settings, kind, *calls.values())
+    for what in calls:
+        found = report[what]
         assert (found.state, seen in found.seen, mend in found.mend) == (State.WRONG, True, True), found
 
 
@@ -303,7 +320,7 @@ def shifted(seconds: int) -> Fault:
 )
 async def test_the_clock(settings: Settings, seconds: int, state: State, seen: str) -> None:
     """Held against AWS's own; nothing signed is tried when it is too far off."""
-    report = await through_proxy(settings, "s3 ListObjectsV2 ", shifted(seconds))
+    report = await through_proxy(settings, shifted(seconds), "s3 ListObjectsV2 ")
     found = report["clock"]
     assert found.state is state, found
     assert seen in found.seen
@@ -330,6 +347,19 @@ async def test_a_name_that_nobody_knows(settings: Settings, monkeypatch: pytest.
     report = await checked(settings_at("http://aws.invalid"))
     assert "the name aws.invalid is not known" in report["s3 endpoint"].seen
     assert "DNS" in report["s3 endpoint"].mend
+
+
+async def test_the_topic(settings: Settings) -> None:
+    """Is it there, where there is to be one; nothing is published."""
+    told = replace(settings, endpoint_sns=settings.endpoint_s3)
+    async with clients(told, "sns") as (sns,):
+        arn = (await sns.create_topic(Name=settings.queue))["TopicArn"]
+    report = await checked(replace(told, topic=arn))
+    assert report.besides(State.OK) == {}
+    assert arn in report["topic"].seen
+    report = await checked(replace(told, topic=f"{arn}-other"))
+    assert report.wrong == {"topic"}
+    assert "IMAGE_TOPIC_ARN" in report["topic"].mend
 
 
 async def test_endpoints_that_hang(settings: Settings) -> None:

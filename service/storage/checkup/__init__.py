@@ -13,6 +13,7 @@ from service.storage.checkup.bucket import NAME as BUCKET
 from service.storage.checkup.bucket import check_bucket
 from service.storage.checkup.bucket_rules import check_bucket_rules
 from service.storage.checkup.identity import check_credentials
+from service.storage.checkup.notices import check_topic
 from service.storage.checkup.queues import NAME as QUEUE
 from service.storage.checkup.queues import check_queues
 from service.storage.checkup.reach import CLOCK_NAME as CLOCK
@@ -38,3 +39,4 @@ async def check_aws(examination: Examination, settings: Settings) -> None:
         await check_bucket_rules(examination, settings, s3)
         await check_table(examination, settings, dynamodb)
         await check_queues(examination, settings, sqs, storage.queue)
+        await check_topic(examination, settings, storage.topic)

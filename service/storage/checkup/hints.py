@@ -42,6 +42,11 @@ HINTS: list[tuple[tuple[str, ...], str, str]] = [
         "log in again (run: aws sso login), or give new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
     ),
     (("RequestTimeTooSkewed", "RequestExpired"), "the clocks are too far apart for signatures", CLOCK),
+    (
+        ("NotFound", "NotFoundException"),
+        "there is no such topic",
+        "make one (run: aws sns create-topic --name NAME), or correct IMAGE_TOPIC_ARN",
+    ),
     (("NoSuchBucket",), "there is no such bucket", PROVISION),
     (
         ("QueueDoesNotExist", "NonExistentQueue"),
@@ -55,7 +60,15 @@ HINTS: list[tuple[tuple[str, ...], str, str]] = [
         "set AWS_DEFAULT_REGION to the bucket's (run: aws s3api get-bucket-location --bucket NAME)",
     ),
 ]
-DENIED = {"AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled", "UnauthorizedAccess"}
+DENIED = {
+    "AccessDenied",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "AccessDeniedException",
+    "403",
+    "AllAccessDisabled",
+    "UnauthorizedAccess",
+}
 
 
 @contextmanager
