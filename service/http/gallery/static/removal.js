@@ -62,7 +62,7 @@ export class Removal {
   }
 
   async #delete(known, options = {}) {
-    this.#pending.delete(known.image_id);
+    if (!this.#pending.delete(known.image_id)) return;
     this.#gone.add(known.image_id);
     try {
       await this.api.ask(image(known.image_id), { method: "DELETE", ...options });

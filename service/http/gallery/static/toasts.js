@@ -6,9 +6,11 @@ import { announce, byId, element, icon } from "./dom.js";
 // `ended()` when its time is over, not when the action was taken.
 export function toast(text, { seconds = 8, action = null, ended = () => {} } = {}) {
   let timer = null;
+  let over = false;
   const close = () => {
+    over = true;
     clearTimeout(timer);
-    box.remove();
+    box.remove(); // focus and pointer leave it by that, too
   };
   const end = () => {
     close();
@@ -16,7 +18,7 @@ export function toast(text, { seconds = 8, action = null, ended = () => {} } = {
   };
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(end, seconds * 1000);
+    if (!over) timer = setTimeout(end, seconds * 1000);
   };
   const act = () => {
     close();
