@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load
 
+from service.http.auth import OPEN
 from service.http.cross_origin import ALLOWED, EXPOSED
 from service.settings import Settings
 
@@ -76,6 +77,14 @@ def test_pages_of_other_origins_may_the_same_here_and_there() -> None:
         assert pattern.fullmatch(origin)
         assert Settings.from_env({"CORS_ORIGINS": origin}).cors_origins == origin
     assert not any(map(pattern.fullmatch, ("*", "null", "https://*.example.org", "https://example.org/page")))
+
+
+def test_what_asks_nobody_is_open_at_the_gateway() -> None:
+    """Though all else asks for a token there, if there is an issuer; figures are of processes only."""
+    routes = [one["Properties"] for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Route"]
+    everybodys = {one["RouteKey"] for one in routes if one["AuthorizationType"] == "NONE"}
+    inside = {route.partition("{")[0] + "{proxy+}" if "{" in route else route for route in OPEN - {"/metrics"}}
+    assert everybodys == {f"GET {route}" for route in inside}
 
 
 def test_packages_are_made_for_the_runtime() -> None:
