@@ -41,7 +41,11 @@ export class Api {
   }
 
   async json(path, options) {
-    return (await this.ask(path, options)).json();
+    return whole(await this.ask(path, options), "json");
+  }
+
+  async blob(path, options) {
+    return whole(await this.ask(path, options), "blob");
   }
 
   async #once(url, options) {
@@ -54,6 +58,16 @@ export class Api {
     }
     if (answer.ok) return answer;
     throw problemOf(answer.status, (name) => answer.headers.get(name), await answer.text().catch(() => ""));
+  }
+}
+
+// An answer can break off in its middle, or be that of somebody between (a hotel's page) who knows no JSON.
+async function whole(answer, kind) {
+  try {
+    return await answer[kind]();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw offline();
   }
 }
 

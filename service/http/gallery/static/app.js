@@ -27,7 +27,7 @@ const ask = (problem, used) => signIn.ask(problem, used);
 const api = new Api(identity, ask);
 const pictures = new Pictures(api);
 const usage = new Usage(api);
-const removal = new Removal(api, { hidden: putAway, back: changed, done: () => usage.soon() });
+const removal = new Removal(api, { hidden: putAway, back: changed, done: deleted });
 const grid = new Grid(pictures, { open, remove: (known) => removal.remove(known) });
 const listing = new Listing(api, grid, { found, hidden: (id) => removal.has(id) });
 const follower = new Follower(api, { changed, gone });
@@ -78,6 +78,11 @@ function found(page) {
 function putAway(known) {
   follower.leave(known.image_id);
   listing.take(known);
+}
+
+function deleted(known) {
+  uploads.gone(known.image_id);
+  usage.soon();
 }
 
 function gone(id) {

@@ -19,6 +19,7 @@ export class Detail {
     this.dialog.addEventListener("keydown", (event) => this.#key(event));
     this.dialog.addEventListener("cancel", (event) => this.#mayLeave() || event.preventDefault());
     this.dialog.addEventListener("close", () => this.#closed());
+    addEventListener("beforeunload", (event) => this.#edit?.dirty && event.preventDefault());
     this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.leave());
   }
 
@@ -42,8 +43,10 @@ export class Detail {
     if (known.image_id !== this.shown) return;
     const changed = known.status !== this.#known.status;
     this.#known = known;
-    if (changed) this.#draw();
-    else this.#drawFacts();
+    if (!changed) return this.#drawFacts();
+    const focused = this.dialog.contains(document.activeElement);
+    this.#draw();
+    if (focused) this.title.focus();
   }
 
   // There may be another neighbour than before.
@@ -77,6 +80,12 @@ export class Detail {
   }
 
   #key(event) {
+    if (event.key === "Escape" && !event.isComposing) {
+      // Chromium lets a second Escape close a dialog whatever the answer to `cancel`.
+      event.preventDefault();
+      this.leave();
+      return;
+    }
     if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowLeft") this.#move(-1);
     else if (event.key === "ArrowRight") this.#move(1);
@@ -118,7 +127,8 @@ export class Detail {
         this.facts,
         this.#actions(ready),
       ),
-      element("div", { class: "toasts" }),
+      // What is said outside of a modal dialog, nobody hears.
+      element("div", { class: "toasts", "aria-live": "polite" }),
     );
     if (ready) this.#hide = this.pictures.show(frame, known, "preview", nameText(known));
     else frame.append(icon(known.status === "queued" ? "wait" : "warning"));

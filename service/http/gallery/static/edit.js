@@ -32,21 +32,22 @@ export class Edit {
   }
 
   get dirty() {
-    const { title, tags } = this.#given();
-    return title !== (this.known.title ?? "") || tags.join("\n") !== this.known.tags.join("\n");
+    return !same(this.#given(), this.known);
   }
 
   async save() {
     if (this.button.getAttribute("aria-disabled") === "true") return;
     this.button.setAttribute("aria-disabled", "true");
     this.state.textContent = "Saving…";
+    const given = this.#given();
     try {
       const known = await this.api.json(image(this.known.image_id), {
         method: "PATCH",
         headers: { "Content-Type": "application/merge-patch+json", "If-Match": `"${this.known.version}"` },
-        body: JSON.stringify(this.#given()),
+        body: JSON.stringify(given),
       });
-      this.#take(known, true);
+      // What one has typed meanwhile stays, to be saved next.
+      this.#take(known, same(given, this.#given()));
       this.state.textContent = "Saved";
       announce("Saved");
     } catch (error) {
@@ -76,9 +77,12 @@ export class Edit {
 
   // Somebody else was faster: shows what they wrote, and lets the user decide.
   async #ask() {
-    const theirs = await this.api.json(image(this.known.image_id)).catch(() => null);
-    if (!theirs) {
-      this.state.textContent = sentence("image_not_found");
+    let theirs;
+    try {
+      theirs = await this.api.json(image(this.known.image_id));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.state.textContent = sentence(error.code);
       return;
     }
     const decide = (label, run) => element("button", { type: "button", click: run }, label);
@@ -103,4 +107,8 @@ export class Edit {
     this.choice.hidden = false;
     this.choice.querySelector("button").focus();
   }
+}
+
+function same(one, other) {
+  return (one.title ?? "") === (other.title ?? "") && one.tags.join("\n") === other.tags.join("\n");
 }

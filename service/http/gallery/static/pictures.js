@@ -24,8 +24,7 @@ export class Pictures {
     let url = null;
     const load = async () => {
       const path = `${image(known.image_id)}/content`;
-      const answer = await this.api.ask(path, { query: { variant }, signal: stop.signal });
-      const blob = await answer.blob();
+      const blob = await this.api.blob(path, { query: { variant }, signal: stop.signal });
       stop.signal.throwIfAborted();
       url = URL.createObjectURL(blob);
       const picture = element("img", { src: url, alt, draggable: "false" });
@@ -62,7 +61,7 @@ export class Pictures {
 
   // The original, for a download; one that is too large for the service comes from S3 by a redirect.
   async original(known) {
-    return (await this.api.ask(`${image(known.image_id)}/content`)).blob();
+    return this.api.blob(`${image(known.image_id)}/content`);
   }
 }
 

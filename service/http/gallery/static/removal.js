@@ -23,7 +23,7 @@ export class Removal {
     // By keyboard the notice at the end of the page is far away.
     addEventListener("keydown", (event) => {
       const control = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
-      if (event.key.toLowerCase() !== "z" || !control || this.#pending.size === 0) return;
+      if (event.key?.toLowerCase() !== "z" || !control || this.#pending.size === 0) return;
       if (event.target.closest("input, textarea")) return; // there it undoes what was typed
       event.preventDefault();
       const { known, notice } = [...this.#pending.values()].pop();

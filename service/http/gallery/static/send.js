@@ -13,18 +13,21 @@ export async function send(api, upload, from, progress, signal) {
   const url = api.url("v1/images", { filename: nameOf(file) });
   const answer = await post(url, { ...headers, "Content-Type": typeOf(file) }, file, progress, signal);
   if (!good(answer)) throw await refusedBy(answer, file);
-  return JSON.parse(answer.text);
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw offline(); // somebody between answers in its place
+  }
 }
 
 async function direct(api, file, key, progress, signal) {
-  const answer = await api.ask("v1/uploads", {
+  const form = await api.json("v1/uploads", {
     method: "POST",
     headers: { "Idempotency-Key": key, "Content-Type": "application/json" },
     body: JSON.stringify({ content_type: typeOf(file), size: file.size, filename: nameOf(file) }),
     signal,
   });
-  const form = await answer.json();
-  if (answer.status === 200) return form; // the key's image is there already
+  if (!form.fields) return form; // the key's image is there already
   const data = new FormData();
   for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
   data.append(form.file_field, file);

@@ -111,6 +111,9 @@ function textOf({ state, part, problem, image }) {
       return "Queued: it is being checked, and previews are made";
     case "ready":
       return "Ready";
+    case "lost":
+      if (problem.status === 0) return `${words(problem.code).text} It goes on when the connection is back.`;
+    // falls through
     default: {
       const { text, advice } = words(problem?.code ?? image?.reason?.code);
       return `${{ rejected: "Rejected. ", failed: "Failed. " }[state] ?? ""}${text} ${advice}`.trim();

@@ -81,7 +81,7 @@ export class Uploads {
     const upload = this.#byImage.get(id);
     if (!upload) return;
     this.#byImage.delete(id);
-    const problem = new Problem(0, "never_arrived");
+    const problem = new Problem(404, "never_arrived");
     if (upload.image.arriving) this.#set(upload, { state: "lost", image: null, problem });
     else this.remove(upload);
   }
