@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -65,7 +66,8 @@ class Watch:
         if self._closing.is_set():
             self._end()
         elif self._task is None:
-            self._task = asyncio.create_task(self._until_closing())
+            # In a context of its own: what is logged there is about all of them, not about the one that came first.
+            self._task = asyncio.create_task(self._until_closing(), context=Context())
         try:
             yield news
         finally:

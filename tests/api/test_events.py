@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service import logs
 from service.http import watch
 from service.images import Record, Status
 from service.settings import Settings
@@ -275,6 +276,25 @@ async def test_dynamodb_leaves_some_out(settings: Settings, storage: Storage) ->
             found = await asyncio.gather(*news)
     assert [isinstance(one, Record) and one.receipt.image_id for one in found] == ids
     assert len(looking) == 0
+
+
+async def test_what_is_logged_of_all_names_none() -> None:
+    """One task looks for all who wait; what goes wrong there is not about the user who came first."""
+    logged = asyncio.Event()
+
+    class Broken:
+        async def several(self, images: list[tuple[str, str]]) -> object:
+            with logs.about() as known:
+                seen.append(dict(known))
+            logged.set()
+            raise ZeroDivisionError
+
+    seen: list[dict[str, str]] = []
+    looking = watch.Watch(Broken(), asyncio.Event())  # type: ignore[arg-type]
+    with logs.about(user_id="first"), looking.on(("first", now_id())):
+        async with asyncio.timeout(SOON):
+            await logged.wait()
+    assert seen[0] == {}
 
 
 async def test_who_takes_nothing(settings: Settings, tmp_path: Path) -> None:
