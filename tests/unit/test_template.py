@@ -11,6 +11,7 @@ from cfnlint.decode.cfn_yaml import load
 from service.http.auth import OPEN
 from service.http.cross_origin import ALLOWED, EXPOSED
 from service.settings import Settings
+from service.storage.provision_bucket import CORS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: Any = load(str(ROOT / "deploy/template.yaml"))
@@ -77,6 +78,13 @@ def test_pages_of_other_origins_may_the_same_here_and_there() -> None:
         assert pattern.fullmatch(origin)
         assert Settings.from_env({"CORS_ORIGINS": origin}).cors_origins == origin
     assert not any(map(pattern.fullmatch, ("*", "null", "https://*.example.org", "https://example.org/page")))
+
+
+def test_the_bucket_takes_forms_from_the_gallery() -> None:
+    """Whose origin, the API's own, no parameter names; as `cloud-images provision` lets it."""
+    rules = properties("Bucket")["CorsConfiguration"]["CorsRules"]
+    here = {method for rule in rules if rule["AllowedOrigins"] == ["*"] for method in rule["AllowedMethods"]}
+    assert here == set(CORS["AllowedMethods"])
 
 
 def test_what_asks_nobody_is_open_at_the_gateway() -> None:
