@@ -15,6 +15,12 @@ from tests.pictures import PHOTOS
 PHOTO = PHOTOS / "rocket.jpg"
 JPEG = {"Content-Type": "image/jpeg"}
 HOTEL = "<html><p>Welcome to our wireless network. Please accept the terms.</p></html>"
+PASTE = """one => {
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'image.png', { type: 'image/png' }));
+    data.setData('text/plain', 'a word');
+    return one.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
 LONG_MS = 60_000
 ONE_IMAGE = "**/v1/images/*"
 
@@ -121,3 +127,12 @@ async def test_a_deleted_one_leaves_the_uploads(gallery: Gallery, client: Client
     await gallery.page.get_by_role("button", name="Dismiss").click()
     await expect(gallery.uploads).to_have_count(0)
     assert await ids_of(client) == []
+
+
+async def test_words_are_pasted_where_one_writes(gallery: Gallery, client: Client) -> None:
+    """Though a word processor put a picture of them into the clipboard, too."""
+    tag = gallery.page.get_by_role("searchbox", name="Tag")
+    assert await tag.evaluate(PASTE), "the browser was kept from pasting"
+    await expect(gallery.uploads).to_have_count(0)
+    assert not await gallery.page.locator("body").evaluate(PASTE)
+    await expect(gallery.uploads).to_have_count(1)

@@ -13,7 +13,9 @@ export function listen(take) {
   });
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])].map(pasted);
-    if (files.length === 0) return;
+    // Word processors put a picture of a text beside it; who writes wants the text.
+    const writes = event.target.closest?.("input, textarea") && event.clipboardData.types.includes("text/plain");
+    if (files.length === 0 || writes) return;
     event.preventDefault();
     take(files, 0);
   });
