@@ -30,7 +30,7 @@ async def rocket(gallery: Gallery, client: Client, worker: None) -> dict[str, An
     """One image, which the page shows."""
     sent = {"title": "Rocket", "tags": "space,night"}
     answer = await client.ask("POST", "/v1/images", params=sent, data=pictures.jpeg().data, headers=JPEG)
-    made = await final(client, answer.json["image_id"])
+    made: dict[str, Any] = await final(client, answer.json["image_id"])
     await gallery.page.reload()
     await gallery.shown(1)
     return made
