@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -275,6 +275,25 @@ async def test_dynamodb_leaves_some_out(settings: Settings, storage: Storage) ->
             found = await asyncio.gather(*news)
     assert [isinstance(one, Record) and one.receipt.image_id for one in found] == ids
     assert len(looking) == 0
+
+
+async def test_a_fault_of_ours_is_met_seldom() -> None:
+    """Looks that fail in a way that nobody foresaw neither follow each other fast, nor end the looking."""
+    begun: list[float] = []
+
+    class Broken:
+        async def several(self, images: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+            begun.append(asyncio.get_running_loop().time())
+            raise KeyError("status")
+
+    looking = watch.Watch(Broken(), asyncio.Event())  # type: ignore[arg-type]
+    with looking.on(("alice", now_id())):
+
+        async def twice() -> bool:
+            return len(begun) > 1
+
+        await until(twice)
+        assert begun[1] - begun[0] >= watch.SLACK * watch.LONGEST_PAUSE
 
 
 async def test_who_takes_nothing(settings: Settings, tmp_path: Path) -> None:
