@@ -108,6 +108,8 @@ class Json(logging.Formatter):
                 line[name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
         return without_secrets(_as_json(line))
 
 
@@ -124,9 +126,16 @@ class Text(logging.Formatter):
         return without_secrets(line)
 
 
+def _as_text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # whatever a value does, its line is worth more
+        return f"<{type(value).__name__}>"
+
+
 _EVERY_RECORDS = frozenset({*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"})
 """What the library itself puts into a record."""
-_as_json = json.JSONEncoder(default=str).encode
+_as_json = json.JSONEncoder(default=_as_text, skipkeys=True).encode
 _SHOWN = ("ms", "received", "sent", "code", "request_id", "user_id", "image_id", "trace_id")
 
 

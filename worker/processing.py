@@ -83,7 +83,7 @@ async def _nothing_staged(receipt: Receipt, storage: Storage) -> Done:
         # Staged bytes go only after the record has another status than this one, or by their lifecycle rule.
         reason = Reason(code="bytes_missing", detail="The bytes of the upload are gone.")
         await fail(receipt, storage, reason)
-        return Done(Status.FAILED, reason.code)
+        return Done(Status.FAILED, reason.code, first=False)
     return Done(None)
 
 

@@ -95,10 +95,7 @@ class Watch:
     async def _keep_looking(self) -> None:
         while self._waits:
             await asyncio.sleep(TICK_SECONDS)
-            try:
-                await self._look()
-            except Exception:
-                log.exception("a look at images failed in a way that nobody foresaw")
+            await self._look()
         # Whoever comes next starts another.
         self._task = None
 
@@ -112,7 +109,9 @@ class Watch:
     async def _look_at(self, images: Sequence[Image]) -> None:
         try:
             found, longer = await self._catalog.several(images), LONGER
-        except ServiceError:
+        except Exception as error:
+            if not isinstance(error, ServiceError):
+                log.exception("a look at images failed in a way that nobody foresaw")
             found, longer = {}, LONGEST_PAUSE / TICK_SECONDS
         now = asyncio.get_running_loop().time()
         for image in images:

@@ -6,6 +6,7 @@ SNS hands it on to whoever has subscribed: https://docs.aws.amazon.com/sns/lates
 import asyncio
 import json
 import logging
+import math
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
@@ -52,19 +53,25 @@ class Topic:
     async def publish(self, record: Record) -> None:
         """Tell of an image; in the hands of SNS when this returns.
 
-        While SNS is away this fails at once but now and then, so that it holds up nobody.
+        While SNS is away this fails at once, but for one that tries it now and then, so that it holds up nobody.
         """
-        if time.monotonic() < self._again_at:
+        if (pause := self._pause) and time.monotonic() < self._again_at:
             raise unavailable("sns")
+        if pause:
+            self._again_at = math.inf
         try:
             answer = await self._call("publish", **message(self._arn, record))
             told("sns", answer, "MessageId")
         except Unavailable:
-            if time.monotonic() >= self._again_at:  # else another one was in vain meanwhile
-                self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
+            if self._pause == pause:  # else another one was in vain meanwhile
+                self._pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
                 self._again_at = time.monotonic() + self._pause
             raise
-        self._again_at = self._pause = 0.0
+        else:
+            self._again_at = self._pause = 0.0
+        finally:
+            if pause and self._again_at == math.inf:  # it was cancelled
+                self._again_at = 0.0
 
     async def check(self) -> None:
         """Whether the topic is there and answers; needs `sns:GetTopicAttributes`, which nothing else does."""

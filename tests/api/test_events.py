@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -295,6 +295,25 @@ async def test_what_is_logged_of_all_names_none() -> None:
         async with asyncio.timeout(SOON):
             await logged.wait()
     assert seen[0] == {}
+
+
+async def test_a_fault_of_ours_is_met_seldom() -> None:
+    """Looks that fail in a way that nobody foresaw neither follow each other fast, nor end the looking."""
+    begun: list[float] = []
+
+    class Broken:
+        async def several(self, images: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+            begun.append(asyncio.get_running_loop().time())
+            raise KeyError("status")
+
+    looking = watch.Watch(Broken(), asyncio.Event())  # type: ignore[arg-type]
+    with looking.on(("alice", now_id())):
+
+        async def twice() -> bool:
+            return len(begun) > 1
+
+        await until(twice)
+        assert begun[1] - begun[0] >= watch.SLACK * watch.LONGEST_PAUSE
 
 
 async def test_who_takes_nothing(settings: Settings, tmp_path: Path) -> None:

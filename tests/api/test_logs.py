@@ -96,7 +96,7 @@ async def test_lines_are_json_with_ids_and_without_secrets(settings: Settings, t
         assert (taken["received"], taken["level"]) == (len(picture), "INFO")
         assert taken["sent"] > 0
         assert taken["ms"] > 0
-        done = await both.line(image_id=image_id, logger="worker.deliveries")
+        done = await both.line(image_id=image_id, logger="worker.account")
         assert (done["user_id"], done["message"]) == ("alice", "ready")
 
         refused = await client.ask(
@@ -109,7 +109,7 @@ async def test_lines_are_json_with_ids_and_without_secrets(settings: Settings, t
             "POST", "/v1/images", data=ONLY_DECODING_TELLS["png_pixels_cut"].data, headers={"Content-Type": "image/png"}
         )
         assert later.status == 202, later
-        assert (await both.line(image_id=later.json["image_id"], logger="worker.deliveries"))["message"] == "rejected"
+        assert (await both.line(image_id=later.json["image_id"], logger="worker.account"))["message"] == "rejected"
 
         for path in (f"/v1/images/{image_id}/content?redirect=1", f"/no-such-page?token={TOKEN}", f"/{TOKEN}"):
             await client.ask("GET", path, headers={"X-Request-Id": "last"})

@@ -128,7 +128,7 @@ async def test_what_no_decoder_survives_fails_and_can_be_brought_back(
 ) -> None:
     """As with an upload over HTTP; a second file under the same form changes nothing of that."""
     await drain(settings, storage, decoders)
-    hasty = Decoders(replace(settings, decode_seconds=0.001), {})
+    hasty = Decoders(replace(settings, decode_seconds=0), {})
     given = await form_for(client)
     await arrive(client, backstage, given, DATA)
     await drain(settings, storage, hasty)

@@ -12,11 +12,14 @@ import aiohttp
 import pytest
 from prometheus_client import generate_latest
 
+from service.images import Status
 from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.storage.provision import provision
+from service.storage.queue import Delivery
 from tests import bad_pictures
 from tests.api.processes import started
+from tests.api.records import record, settle
 from tests.api.supervised import samples
 from tests.backstage import (
     Backstage,
@@ -31,9 +34,12 @@ from tests.backstage import (
 from tests.conftest import settings_at
 from tests.driver import Client, client_of
 from tests.faults.between import NOTHING_THERE
+from tests.faults.stories import new_user
 from tests.pictures import jpeg
 from tests.showing import Figures, showing, summed
 from worker import metrics
+from worker.decoder import Decoders
+from worker.deliveries import Deliveries
 from worker.metrics import Metrics
 from worker.shown import shown
 from worker.sweep_report import Kind, Report
@@ -236,3 +242,21 @@ async def test_without_a_port_nothing_is_loaded_for_it() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert out.decode().split() == ["set()"]
+
+
+async def test_a_redriven_failure_without_bytes_is_no_second_one(
+    settings: Settings, storage: Storage, decoders: Decoders
+) -> None:
+    """Its record has said so since the delivery that was counted."""
+    known = record(new_user(), status=Status.FAILED)
+    await settle(storage, known)
+    counted = Metrics(sweeps=False)
+    handling = Deliveries(settings, storage, decoders, asyncio.Event(), figures=counted)
+    assert await handling.handle(Delivery(known.receipt.message, "no handle", 1)) is None
+    found = {
+        sample.labels["status"]: sample.value
+        for family in counted.registry.collect()
+        for sample in family.samples
+        if sample.name == "cloud_images_processed_total"
+    }
+    assert found == {"repeated": 1}

@@ -165,7 +165,7 @@ async def test_an_upload_that_no_decoder_survives_fails_after_five_deliveries_an
 ) -> None:
     """The record says why, the bytes stay staged, and the dead letter sent once more makes it ready."""
     receipt = await queued(client, storage)
-    hasty = Watched(replace(settings, decode_seconds=0.001))
+    hasty = Watched(replace(settings, decode_seconds=0))
     await drain(settings, storage, hasty)
     await hasty.close()
     assert hasty.count == 5

@@ -30,6 +30,7 @@ from tests.subscribers import Subscribed, Subscriber, topic_of
 from worker import deliveries
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
+from worker.redrive import redrive
 from worker.sweeper import sweep_once
 
 PNG = TINY["image/png"]
@@ -210,19 +211,28 @@ async def test_sns_is_away(kind: str, client: Client, place: Place, decoders: De
 async def test_no_topic_at_all(
     client: Client, place: Place, decoders: Decoders, brisk: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All images get their status; the log says what is wrong, and that nobody is told. No dead letters come of it."""
+    """All images get their status; the log says what is wrong, and that nobody is told. When it is mended they are."""
     await place.topic.sns.delete_topic(TopicArn=place.topic.arn)
     ids = [await uploaded(client) for _ in range(3)]
+    broken = await uploaded(client)
+    await place.backstage.put_staged(client.user, broken, b"other bytes")
     with caplog.at_level(logging.ERROR):
         await drain(place.settings, place.storage, decoders)
     assert {(await final(client, image_id))["status"] for image_id in ids} == {"ready"}
+    assert (await final(client, broken))["status"] == "failed"
     assert place.topic.arn in caplog.text
-    for image_id in ids:
+    for image_id in (*ids, broken):
         assert len(re.findall(f"nobody is told of the status of image {image_id}", caplog.text)) == 1
-    assert await place.backstage.messages() == 0
-    assert await place.backstage.dead_letters() == []
     with pytest.raises(Unavailable, match="sns_unavailable"):
         await place.storage.topic.check()
+    await place.topic.sns.create_topic(Name=place.topic.arn.rpartition(":")[2])
+    heard = await place.topic.subscribe()
+    assert (await redrive(place.storage)).moved == 4
+    await drain(place.settings, place.storage, decoders)
+    assert set(await heard.statuses()) == {*((one, "ready") for one in ids), (broken, "failed")}
+    assert (await final(client, ids[0]))["version"] == 1
+    (left,) = await place.backstage.dead_letters()
+    assert broken in left
 
 
 async def test_it_can_be_checked(place: Place) -> None:
@@ -230,7 +240,7 @@ async def test_it_can_be_checked(place: Place) -> None:
 
 
 async def test_sns_hangs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes after the first that waited in vain does not wait; now and then one tries."""
+    """Who comes after the first that waited in vain does not wait; now and then one tries, and only one."""
     monkeypatch.setattr("service.storage.aws.CALL_SECONDS", 0.5)
     monkeypatch.setattr(topic, "FIRST_PAUSE", 1.0)
     told = record(new_user())
@@ -239,6 +249,10 @@ async def test_sns_hangs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(Unavailable):
                 await place.storage.topic.publish(told)
         assert rule.met == 1
+        await asyncio.sleep(1.0)
+        tries = [asyncio.create_task(place.storage.topic.publish(told)) for _ in range(10)]
+        assert all(isinstance(one, Unavailable) for one in await asyncio.gather(*tries, return_exceptions=True))
+        assert rule.met == 2
     begin = time.monotonic()
 
     async def back() -> bool:

@@ -89,7 +89,7 @@ async def test_an_upload_is_one_trace(traced: Client, collector: Collector, log:
         "cloud_images.status": "ready",
     }
     assert not any(span.failed for span in spans.values())
-    for line in ({"logger": "service.http.access", "status": 202}, {"logger": "worker.deliveries"}):
+    for line in ({"logger": "service.http.access", "status": 202}, {"logger": "worker.account"}):
         assert (await log.line(**line, image_id=image_id))["trace_id"] == TRACE
     for secret in (TITLE, "alice", data[200:230]):
         assert (secret.encode() if isinstance(secret, str) else secret) not in collector.raw

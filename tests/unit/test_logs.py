@@ -29,6 +29,19 @@ def test_fields_that_json_has_no_words_for_are_texts() -> None:
     assert set(line) == {"timestamp", "level", "logger", "message", "fields", "size"}
 
 
+def test_no_field_costs_a_line() -> None:
+    class Unspeakable:
+        def __str__(self) -> str:
+            raise ValueError("closed")
+
+    one = record("said")
+    one.field, one.table = Unspeakable(), {("a", "b"): 1, "c": 2}
+    one.stack_info = "Stack (most recent call last): …"
+    line = json.loads(logs.Json().format(one))
+    assert (line["message"], line["field"], line["table"]) == ("said", "<Unspeakable>", {"c": 2})
+    assert line["stack"] == one.stack_info
+
+
 def test_the_time_is_that_of_the_record() -> None:
     one = record("said")
     one.created, one.msecs = 1_800_000_000.0625, 62.0
