@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -158,6 +159,32 @@ async def test_a_rate_limit_is_no_failure() -> None:
     assert len(server.asked) == 11
 
 
+async def test_no_pause_is_no_order() -> None:
+    """Whoever says 0 seconds is not asked without any."""
+    limited = problem(429, "rate_limited", Retry_After="0")
+    async with odd(*[limited] * 5, USAGE) as server, of(server, Retries(pause=0.1)) as client:
+        await client.usage()
+    assert min(pauses(server)) >= 0.1
+
+
+async def test_waiting() -> None:
+    """In whole seconds, as the header has them; and in peace, also when what answers does not wait."""
+    queued = says(200, {**IMAGE, "status": "queued"})
+    async with odd(queued) as server, of(server) as client:
+        assert (await client.wait(ID, 2.5)).status == "queued"
+    said = [asked.headers["Prefer"] for asked in server.asked]
+    assert said[0] == "wait=2"
+    assert set(said) <= {"wait=2", "wait=1", "wait=0"}
+    assert len(said) <= 4
+
+
+async def test_a_deletion_that_a_network_answers() -> None:
+    """A page to log in with is no deletion."""
+    async with odd(says(200, {"log": "in"})) as server, of(server) as client:
+        with pytest.raises(ImagesError, match="not this service"):
+            await client.delete(ID)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -238,6 +265,26 @@ async def test_a_download_that_breaks_off(tmp_path: Path) -> None:
         assert await client.download(ID, tmp_path / "a.jpg") == 3
     assert (tmp_path / "a.jpg").read_bytes() == b"abc"
     assert [one.name for one in tmp_path.iterdir()] == ["a.jpg"]
+
+
+async def test_a_download_into_a_pipe() -> None:
+    """Under a name that leads to nothing with a path, as `/dev/stdout` and what a shell gives for `>(…)`."""
+    end, begin = os.pipe()
+    with open(end, "rb") as read:
+        try:
+            async with odd(delivers(b"abc")) as server, of(server) as client:
+                assert await client.download(ID, f"/dev/fd/{begin}") == 3
+        finally:
+            os.close(begin)
+        assert read.read() == b"abc"
+
+
+async def test_a_download_into_a_link_to_itself(tmp_path: Path) -> None:
+    """There is no such place; it is replaced, or an error of the system's."""
+    (tmp_path / "loop").symlink_to("loop")
+    async with odd(delivers(b"abc")) as server, of(server) as client:
+        await client.download(ID, tmp_path / "loop")
+    assert (tmp_path / "loop").read_bytes() == b"abc"
 
 
 async def test_a_download_that_is_damaged(tmp_path: Path) -> None:
