@@ -18,7 +18,8 @@ class Retries:
     """How often and how long a call is tried.
 
     Between tries lie `pause` seconds, twice as many each time up to `longest`, and of that a random half at least; but
-    what `Retry-After` says when it is there, and `pause` at least. A rate limit that says when it ends counts as no try.
+    what `Retry-After` says when it is there, and `pause` at least. A rate limit that says when it ends counts as no
+    try.
 
     :param tries: requests in all, the first one included.
     :param seconds: no try begins later than that after the first.
