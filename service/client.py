@@ -107,7 +107,7 @@ class Client:
     async def __aenter__(self) -> Self:
         # How long an answer may take is each request's own matter.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=64))
+        self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
         self._transport = Transport(self._session, self._url, self._headers)
         return self
 

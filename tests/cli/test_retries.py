@@ -232,6 +232,40 @@ async def test_a_service_that_takes_no_more_bytes(monkeypatch: pytest.MonkeyPatc
             await client._transport.ask("GET", "/v1/usage", seconds=0.3)
 
 
+async def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a turn is not told that the service does not answer; the service is asked by so many at a time."""
+    most, now = 0, 0
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.5)
+        now -= 1
+        return await USAGE(request)
+
+    monkeypatch.setattr("service.remote.transport.MOST_AT_ONCE", 2)
+    async with odd(slow) as server, of(server, Retries(tries=1)) as client:
+        asked = [client._transport.ask("GET", "/v1/usage", seconds=1.5) for _ in range(8)]
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
+    assert most == 2
+
+
+@pytest.mark.parametrize("url", ["http://alice:secret@127.0.0.1:1", "http://alice@127.0.0.1:1"])
+def test_a_password_in_the_url(url: str) -> None:
+    """It would be told with each error."""
+    with pytest.raises(ValueError, match="no user and no password") as error:
+        Client(url)
+    assert "secret" not in str(error.value)
+
+
+async def test_https_to_a_port_of_http() -> None:
+    """It says so, once."""
+    async with odd(USAGE) as server, Client(server.url.replace("http:", "https:"), retries=QUICK) as client:
+        with pytest.raises(ImagesError, match=r"does not speak https .* is it http\?"):
+            await client.usage()
+
+
 async def test_a_file_that_shrinks(tmp_path: Path) -> None:
     """It is the file's fault, said as such, and tried no second time."""
     path = tmp_path / "large"
