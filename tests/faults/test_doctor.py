@@ -354,7 +354,8 @@ async def test_an_answer_that_nobody_has_thought_of() -> None:
     """It is one finding, and what comes after it is checked all the same."""
 
     async def odd() -> str:
-        return str({}["TimeToLiveDescription"])
+        answer: dict[str, str] = {}
+        return answer["TimeToLiveDescription"]
 
     async def sound() -> str:
         return "all right"
