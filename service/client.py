@@ -11,6 +11,7 @@ deletion done twice is one done once.
 
 import asyncio
 import hashlib
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
@@ -71,6 +72,8 @@ __all__ = [
 
 LONGEST_WAIT = 25.0
 """Seconds that one `Prefer: wait` asks for; the service takes up to 30, gateways before it up to 29."""
+POLL_SECONDS = 1.0
+"""Between two questions for a status at least."""
 SURELY_SMALL = 512 * 1024
 """No gateway that is worth its name refuses a body of so few bytes."""
 KEEP: Any = object()
@@ -104,7 +107,7 @@ class Client:
     async def __aenter__(self) -> Self:
         # How long an answer may take is each request's own matter.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=64))
+        self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
         self._transport = Transport(self._session, self._url, self._headers)
         return self
 
@@ -167,12 +170,16 @@ class Client:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while True:
-            left = max(0.0, min(LONGEST_WAIT, end - loop.time()))
+            begun = loop.time()
+            # Whole seconds are all that the header can say (RFC 7240, section 4.3).
+            left = int(max(0.0, min(LONGEST_WAIT, end - begun)))
             image = await self._image(
-                "GET", path_of(image_id), headers={"Prefer": f"wait={left:.1f}"}, seconds=ANSWER_SECONDS + left
+                "GET", path_of(image_id), headers={"Prefer": f"wait={left}"}, seconds=ANSWER_SECONDS + left
             )
             if image.final or loop.time() >= end:
                 return image
+            # Not everything that answers waits: a service that is about to end, or a gateway that drops the wish.
+            await asyncio.sleep(max(0.0, min(begun + POLL_SECONDS, end) - loop.time()))
 
     async def download(
         self, image_id: str, target: Path | str, *, variant: str = "original", progress: Progress | None = None
@@ -182,12 +189,14 @@ class Client:
         :raises Damaged: they are not those that were uploaded; there is no file then.
         :raises OSError: the file cannot be written.
         """
-        target = Path(target).resolve()  # what a link leads to is replaced, not the link
+        target = Path(target)
         if target.exists() and not target.is_file():
-            # A pipe or a device stays what it is; it gets nothing but what is right.
+            # A pipe or a device stays what it is, under the name it has (that of `/dev/stdout` leads to nothing that
+            # could be opened by its path); it gets nothing but what is right.
             data = await self.content(image_id, variant=variant)
             await asyncio.to_thread(target.write_bytes, data)
             return len(data)
+        target = Path(os.path.realpath(target))  # what a link leads to is replaced, not the link
         part = target.with_name(f".cloud-images-{uuid.uuid4().hex}.part")
         try:
             with part.open("xb") as file:
@@ -219,7 +228,10 @@ class Client:
 
     async def delete(self, image_id: str) -> None:
         """Delete an image; no matter whether it is there."""
-        await self._ask("DELETE", path_of(image_id))
+        answer = await self._ask("DELETE", path_of(image_id))
+        if answer.status != 204:
+            # A page to log in with, of a network that is in between, is not to be taken for a deletion.
+            raise ImagesError(f"What answers there is not this service: {answer.status} to a deletion.")
 
     async def usage(self) -> Usage:
         """What the user's images take up, and what they may."""

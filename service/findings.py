@@ -1,10 +1,13 @@
 """What `cloud-images doctor` finds: one check after the other, each with its verdict and how to mend what is wrong."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
+
+log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
 """How long one check may take; what takes longer would not serve an upload either."""
@@ -103,6 +106,10 @@ class Examination:
             found = Finding(what, trouble.state, trouble.seen, trouble.mend)
         except TimeoutError:
             found = Finding(what, State.WRONG, f"no answer within {limit:.0f} seconds", late)
+        except Exception as error:  # an answer that nobody has thought of is to hide nothing of what comes after it
+            log.debug("%s", what, exc_info=True)
+            seen = f"the check itself fails: {type(error).__name__}: {error}"
+            found = Finding(what, State.WRONG, seen, "see what answers there; --debug shows where it fails")
         return self.add(found)
 
     def add(self, found: Finding) -> bool:

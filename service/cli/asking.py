@@ -128,7 +128,9 @@ def ends_all(error: Exception) -> bool:
     from service.client import Damaged, Forbidden, ImagesError, Problem, TooManyRequests, Unauthenticated, Unavailable
 
     if isinstance(error, Problem):
-        return isinstance(error, Unauthenticated | Forbidden | TooManyRequests | Unavailable)
+        # A path that nothing there knows, or an address that leads on: it is not where the service is.
+        elsewhere = error.code in ("not_found", "http_404", "http_405") or 300 <= error.status < 400
+        return elsewhere or isinstance(error, Unauthenticated | Forbidden | TooManyRequests | Unavailable)
     return isinstance(error, ImagesError) and not isinstance(error, Damaged)
 
 

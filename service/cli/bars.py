@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from service.cli.outcomes import STYLES, Outcome
-from service.cli.plain import plain
+from service.cli.plain import on_terminal, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,7 +23,7 @@ class Bars:
         self._all: Any = None
 
     def __enter__(self) -> "Bars":
-        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if on_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
             self._progress = _progress()
             self._all = self._progress.add_task("", name="all", total=self._total)
             self._progress.start()
@@ -60,7 +60,7 @@ class Bars:
     def say(self, outcome: Outcome) -> None:
         """A line for people."""
         kind, rest = outcome.words()
-        if not sys.stdout.isatty():
+        if not on_terminal(sys.stdout):
             print(f"{kind}  {rest}", flush=True)
             return
         from rich.console import Console

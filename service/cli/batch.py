@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Protocol
 from service.cli.asking import ends_all, told
 from service.cli.outcomes import Outcome, of_image
 from service.cli.upload import STDIN
-from service.client import Client, Conflict, Image, ImagesError, Problem, content_of, key_of
+from service.client import Client, Conflict, Image, ImagesError, Problem, key_of
 from service.remote.content import Content, sendable_name, tags_of
 
 KEY_HOURS = 24
@@ -81,10 +81,10 @@ class Batch:
     def _title(self) -> str | None:
         return (self._wanted.title or "").strip() or None
 
-    async def run(self, files: Sequence[Path], read: Callable[[Path], object], concurrency: int) -> None:
+    async def run(self, files: Sequence[Path], read: Callable[[Path], Awaitable[Content]], concurrency: int) -> None:
         """Upload the files; they are begun in their order, so that of two alike always the first is the image.
 
-        :param read: what to read a file's bytes from.
+        :param read: gets a file's bytes.
         """
         slots = asyncio.Semaphore(concurrency)
         async with asyncio.TaskGroup() as group:
@@ -93,7 +93,7 @@ class Batch:
                 if self.stopped:
                     break
                 try:
-                    content = await content_of(read(path))  # type: ignore[arg-type]
+                    content = await read(path)
                     sha256 = await asyncio.to_thread(_digest, content)
                 except (OSError, Problem) as error:
                     self.add(_failed(str(path), error))
@@ -114,6 +114,7 @@ class Batch:
         if first is not None:
             slots.release()
             self._watch.skip(content.size)
+            del content  # beside a slow one may wait thousands that are alike
             other = await asyncio.shield(first)
             alike = other.kind in ("ready", "queued", "present")
             kind = "same" if alike else other.kind
@@ -124,29 +125,35 @@ class Batch:
             self._first[sha256] = ending
         outcome = Outcome(name, "unsent")
         try:
-            outcome = await self._outcome(path, content, sha256, slots)
+            image, present = await self._there_or_sent(path, content, sha256, slots)
+            del content  # until it is ready may take long, and thousands may wait
+            outcome = of_image(name, await self._settled(image), present=present)
+        except (ImagesError, OSError) as error:
+            if isinstance(error, ImagesError) and ends_all(error):
+                self.stopped = self.stopped or error
+            else:
+                outcome = _failed(name, error)
         finally:
             ending.set_result(outcome)
         self.add(outcome)
 
-    async def _outcome(self, path: Path, content: Content, sha256: str | None, slots: asyncio.Semaphore) -> Outcome:
-        name, present = str(path), self._there.get(sha256 or "")
+    async def _there_or_sent(
+        self, path: Path, content: Content, sha256: str | None, slots: asyncio.Semaphore
+    ) -> tuple[Image, bool]:
+        """The image, and whether it was there already."""
         try:
-            try:
-                if present:
-                    self._watch.skip(content.size)
-                image = present or await self._upload(path, content, sha256)
-            finally:
-                slots.release()
-            if self._wanted.wait and not image.final:
-                async with self._waits:
-                    image = await self._client.wait(image.image_id, WAIT_SECONDS)
-        except (ImagesError, OSError) as error:
-            if isinstance(error, ImagesError) and ends_all(error):
-                self.stopped = self.stopped or error
-                return Outcome(name, "unsent")
-            return _failed(name, error)
-        return of_image(name, image, present=present is not None)
+            if present := self._there.get(sha256 or ""):
+                self._watch.skip(content.size)
+                return present, True
+            return await self._upload(path, content, sha256), False
+        finally:
+            slots.release()
+
+    async def _settled(self, image: Image) -> Image:
+        if not self._wanted.wait or image.final:
+            return image
+        async with self._waits:
+            return await self._client.wait(image.image_id, WAIT_SECONDS)
 
     async def _upload(self, path: Path, content: Content, sha256: str | None) -> Image:
         wanted = self._wanted

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from service.cli.frame import in_loop
+from service.cli.plain import fit_for_output, plain
 from service.findings import Examination, Finding, State
 
 WIDTHS = (12, 20)
@@ -29,6 +30,7 @@ def doctor(
     Changes nothing that is yours. Example: cloud-images doctor
     """
     _log(debug)
+    fit_for_output()
     try:
         findings = in_loop(_examined(url, quiet=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -68,7 +70,8 @@ async def _examined(url: str | None, *, quiet: bool) -> list[Finding]:
 def _show(found: Finding) -> None:
     state, what = typer.style(f"{found.state:<{WIDTHS[0]}}", fg=COLORS[found.state]), f"{found.what:<{WIDTHS[1]}}"
     mend = f" — {found.mend}" if found.mend else ""
-    typer.echo(" ".join(f"{state} {what} {found.seen}{mend}".split("\n")))
+    # Some of it are words of whatever answered.
+    typer.echo(f"{state} {what} {plain(' '.join(f'{found.seen}{mend}'.splitlines()))}")
 
 
 def _summary(findings: list[Finding]) -> str:

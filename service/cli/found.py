@@ -57,6 +57,8 @@ def _walk(folder: Path, found: Found) -> Iterator[Path]:
 
 def _add(found: Found, path: Path, seen: set[str], *, picked: bool) -> None:
     """`picked`: the user named it itself."""
+    if str(path) == STDIN:
+        path = path.absolute()  # a file of that name, as in `./-`
     real = os.path.realpath(path)
     if real in seen:
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.asking import Ask, Mistake, asks, each
-from service.cli.plain import many, size_of
+from service.cli.plain import many, on_terminal, size_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="What the API says, a line of JSON for each image.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of images.")]
@@ -35,7 +35,7 @@ async def list_images(
     filters = {"status": status, "content_type": content_type, "tag": tag, "since": since, "until": until}
     async with ask() as client:
         found = client.list(limit=None if everything else limit, order=order, **filters)
-        if not as_json and sys.stdout.isatty():
+        if not as_json and on_terminal(sys.stdout):
             table_of([image async for image in found])
             return 0
         async for image in found:
@@ -122,7 +122,7 @@ async def delete(
     Example: cloud-images delete --yes 0199a1f0-1234-7abc-8def-0123456789ab
     """
     if not yes:
-        if not sys.stdin.isatty():
+        if not on_terminal(sys.stdin):
             raise Mistake("Say with --yes that they are to be deleted: there is no terminal to ask on.")
         if not typer.confirm(f"Delete {many(len(set(ids)), 'image')} for ever?", err=True):
             return 1

@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 from datetime import datetime
+from typing import TextIO
 
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They could make a name read as another."""
@@ -18,6 +19,11 @@ def plain(text: object) -> str:
 
 def _steers(one: str) -> bool:
     return one in BIDI or unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at it; a stream that the shell has closed is None."""
+    return stream is not None and stream.isatty()
 
 
 def complain(text: str) -> None:

@@ -1,9 +1,8 @@
 """`cloud-images upload`."""
 
 import asyncio
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,6 +39,7 @@ async def upload(
     from service.cli.batch import Batch, Wanted
     from service.cli.found import find
     from service.cli.outcomes import Outcome, Summary
+    from service.cli.sources import bytes_of
     from service.client import Retries
 
     found = await asyncio.to_thread(find, files, recursive=recursive)
@@ -65,7 +65,7 @@ async def upload(
             try:
                 await batch.look(len(found.files))
                 client.retries = Retries(tries=8, seconds=600)
-                await batch.run(found.files, _open, concurrency)
+                await batch.run(found.files, bytes_of, concurrency)
             except asyncio.CancelledError:
                 interrupted = True
             batch.unsent(found.files)
@@ -74,10 +74,6 @@ async def upload(
     if batch.stopped:
         raise batch.stopped
     return INTERRUPTED if interrupted else 0 if summary.all_done else 1
-
-
-def _open(path: Path) -> Any:
-    return sys.stdin.buffer if str(path) == STDIN else path
 
 
 def _size(path: Path) -> int:

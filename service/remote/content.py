@@ -71,10 +71,7 @@ async def content_of(source: bytes | Path | str | IO[bytes]) -> Content:
         return Content(len(source), source[:HEAD], source)
     if isinstance(source, Path | str):
         return await asyncio.to_thread(_of_file, Path(source))
-    data = await asyncio.to_thread(_read, source, LARGEST + 1)
-    if len(data) > LARGEST:
-        raise Refused(400, "too_large", f"An image may have at most {LARGEST:,} bytes.")
-    return Content(len(data), data[:HEAD], data)
+    return await asyncio.to_thread(content_of_open, source)
 
 
 def _of_file(path: Path) -> Content:
@@ -83,6 +80,14 @@ def _of_file(path: Path) -> Content:
         if len(data) <= LARGEST:
             return Content(len(data), data[:HEAD], data)
         return Content(path.stat().st_size, data[:HEAD], path=path)
+
+
+def content_of_open(file: IO[bytes]) -> Content:
+    """As `content_of`, of an open file; waits for it as long as it takes."""
+    data = _read(file, LARGEST + 1)
+    if len(data) > LARGEST:
+        raise Refused(400, "too_large", f"An image may have at most {LARGEST:,} bytes.")
+    return Content(len(data), data[:HEAD], data)
 
 
 def _read(file: IO[bytes], most: int) -> bytes:

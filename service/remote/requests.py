@@ -20,7 +20,7 @@ FILTERS = {"status": "status", "content_type": "content_type", "tag": "tag", "or
 def checked_url(text: str) -> URL:
     """Where the service is.
 
-    :raises ValueError: that is no address of the web.
+    :raises ValueError: that is no address of the web, or has a password in it.
     """
     try:
         url = URL(text)
@@ -28,6 +28,9 @@ def checked_url(text: str) -> URL:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"{text!r} is not the URL of a service; one is http://127.0.0.1:8080.")
+    if url.user is not None or url.password is not None:
+        # It would be shown with each error, and sent beside a token.
+        raise ValueError("The URL of a service has no user and no password in it.")
     return url.with_query(None).with_fragment(None)
 
 

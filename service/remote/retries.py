@@ -18,7 +18,8 @@ class Retries:
     """How often and how long a call is tried.
 
     Between tries lie `pause` seconds, twice as many each time up to `longest`, and of that a random half at least; but
-    what `Retry-After` says when it is there. A rate limit that says when it ends counts as no try.
+    what `Retry-After` says when it is there, and `pause` at least. A rate limit that says when it ends counts as no
+    try.
 
     :param tries: requests in all, the first one included.
     :param seconds: no try begins later than that after the first.
@@ -52,6 +53,8 @@ class Retries:
     def _wait(self, failed: int, said: float | None) -> float:
         if said is not None:
             # A little later, and not all at once: whoever was sent away at the same time comes back then, too.
+            # "0" is no leave to ask without a pause.
+            said = max(said, self.pause)
             return said + random.uniform(0.0, min(1.0, 0.05 + said / 10))  # noqa: S311
         return min(self.longest, self.pause * 2.0 ** max(0, failed - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
 

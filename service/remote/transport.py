@@ -20,6 +20,8 @@ Progress = Callable[[int], object]
 """Is told of bytes, each time how many more they are; fewer than none when they have to be sent again."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
+MOST_AT_ONCE = 64
+"""Requests, and so connections, of one client; more wait for their turn."""
 SLOWEST = 4096
 """Bytes a second: slower than that counts as stalled, as what is handed over may still lie in buffers."""
 
@@ -51,6 +53,7 @@ class Transport:
         self._session = session
         self._url = url
         self._headers = headers
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     def url(self, path: str) -> URL:
         """The address of a path of the API; the service may live below a prefix."""
@@ -96,7 +99,8 @@ class Transport:
         named = {**headers, "Content-Length": str(content.size)} if content else dict(headers)
         patience = seconds + (content.size / SLOWEST if content else 0.0)
         try:
-            async with asyncio.timeout(patience) as limit:
+            # Whose turn it is not yet has not been kept waiting by the service.
+            async with self._turns, asyncio.timeout(patience) as limit:
                 if body:
                     body.step = lambda: limit.reschedule(asyncio.get_running_loop().time() + patience)
                 answer = await self._request(method, url, named, data=body.chunks() if body else None)
@@ -118,21 +122,26 @@ class Transport:
 
         :raises ImagesError: as `ask` does.
         """
-        try:
-            stalls = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
-            answer = await self._request("GET", self.url(path).with_query(query), self._headers, timeout=stalls)
-            if answer.status in (302, 307):
-                answer.close()
-                elsewhere = URL(answer.headers.get("Location", ""), encoded=True)
-                answer = await self._request("GET", elsewhere, {}, timeout=stalls)
+        async with self._turns:
             try:
-                if answer.status != 200:
-                    refuse(Answer(answer.status, answer.headers, await answer.read()))
-                yield answer
-            finally:
-                answer.close()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise unreachable(self._url, error) from error
+                answer = await self._opened(path, query)
+                try:
+                    if answer.status != 200:
+                        refuse(Answer(answer.status, answer.headers, await answer.read()))
+                    yield answer
+                finally:
+                    answer.close()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise unreachable(self._url, error) from error
+
+    async def _opened(self, path: str, query: Mapping[str, str]) -> aiohttp.ClientResponse:
+        stalls = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
+        answer = await self._request("GET", self.url(path).with_query(query), self._headers, timeout=stalls)
+        if answer.status not in (302, 307):
+            return answer
+        answer.close()
+        elsewhere = URL(answer.headers.get("Location", ""), encoded=True)
+        return await self._request("GET", elsewhere, {}, timeout=stalls)
 
     async def _request(self, method: str, url: URL, headers: Mapping[str, str], **more: Any) -> aiohttp.ClientResponse:
         return await self._session.request(method, url, headers=headers, allow_redirects=False, **more)
@@ -195,8 +204,10 @@ def refuse(answer: Answer) -> Answer:
 
 def unreachable(url: URL, error: Exception) -> ImagesError:
     """What an error of the connection means."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return ImagesError(f"{url} cannot be trusted: {error}")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return ImagesError(f"{url} does not speak https as this machine does; is it http? ({error})")
     if isinstance(error, aiohttp.ClientConnectorError):
         number, said = error.errno or 0, error.os_error.strerror
         why = os.strerror(number) if number in errno.errorcode else said or str(error.os_error)

@@ -1,8 +1,12 @@
 """Batches that do not come to their end, and the same command again: every file is one image then."""
 
 import asyncio
+import gc
 import json
+import os
+import select
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,13 +14,16 @@ import pytest
 
 from service.cli.bars import Bars
 from service.cli.batch import Batch, Wanted
-from service.client import Client, Retries, Unreachable
+from service.client import Client, Retries, Unreachable, content_of
+from service.remote.content import Content
 from service.settings import Settings
 from tests.api.processes import Ended, environment, started
 from tests.backstage import until
 from tests.cli.conftest import Person
 from tests.cli.link import link_to
+from tests.cli.odd import odd, says
 from tests.cli.terminal import on_terminal
+from tests.cli.test_retries import IMAGE
 from tests.local_aws import free_port
 from tests.pictures import png
 
@@ -135,7 +142,66 @@ async def test_a_service_that_goes_for_good(person: Person) -> None:
     async with Client(link.url, user=person.name, retries=Retries(tries=2, pause=0.05)) as client:
         batch = Batch(client, Wanted(), Bars(0), lambda outcome: None)
         files = sorted(person.folder.iterdir())
-        await batch.run(files, lambda path: path, 2)
+        await batch.run(files, content_of, 2)
         batch.unsent(files)
     assert isinstance(batch.stopped, Unreachable)
     assert [one.kind for one in batch.outcomes] == ["unsent"] * FILES
+
+
+async def test_ctrl_c_at_an_endless_stdin(person: Person) -> None:
+    """It is not waited for."""
+    end, begin = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service.cli", "upload", "-"),
+            env={"PATH": os.environ["PATH"], **person.environment},
+            stdin=end,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+        async def taken() -> bool:
+            return not select.select([end], [], [], 0)[0]
+
+        # It waits for more when this byte is gone.
+        os.write(begin, b"x")
+        await until(taken)
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        os.close(end)
+        os.close(begin)
+    assert (process.returncode, err) == (130, b"")
+    assert b"1 not sent" in out
+
+
+async def test_bytes_are_not_held_while_a_worker_is_busy(tmp_path: Path) -> None:
+    """Thousands of files may wait for it, or for one of them that is alike."""
+    different = [tmp_path / f"{n}.png" for n in range(20)]
+    for n, path in enumerate(different):
+        path.write_bytes(png().data + bytes(n))
+    alike = [tmp_path / f"alike{n}.png" for n in range(20)]
+    for path in alike:
+        path.write_bytes(different[0].read_bytes())
+    page = says(200, {"images": [], "next_cursor": None, "direct_upload_from": None})
+    async with odd(page, says(202, {**IMAGE, "status": "queued"})) as server, Client(server.url, user="a") as client:
+        batch = Batch(client, Wanted(wait=True), Bars(0), lambda outcome: None)
+        await batch.look(1)
+        handed = 0
+
+        async def hand(path: Path) -> Content:
+            nonlocal handed
+            handed += 1
+            return await content_of(path)
+
+        task = asyncio.create_task(batch.run([*different, *alike], hand, 2))
+
+        async def all_sent() -> bool:
+            sent = sum(asked.method == "POST" for asked in server.asked)
+            return sent == len(different) and len(batch._first) == len(different) and handed == 40
+
+        await until(all_sent)
+        held = [one for one in gc.get_objects() if isinstance(one, Content)]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert len(held) <= 2

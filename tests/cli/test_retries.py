@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -158,6 +159,32 @@ async def test_a_rate_limit_is_no_failure() -> None:
     assert len(server.asked) == 11
 
 
+async def test_no_pause_is_no_order() -> None:
+    """Whoever says 0 seconds is not asked without any."""
+    limited = problem(429, "rate_limited", Retry_After="0")
+    async with odd(*[limited] * 5, USAGE) as server, of(server, Retries(pause=0.1)) as client:
+        await client.usage()
+    assert min(pauses(server)) >= 0.1
+
+
+async def test_waiting() -> None:
+    """In whole seconds, as the header has them; and in peace, also when what answers does not wait."""
+    queued = says(200, {**IMAGE, "status": "queued"})
+    async with odd(queued) as server, of(server) as client:
+        assert (await client.wait(ID, 2.5)).status == "queued"
+    said = [asked.headers["Prefer"] for asked in server.asked]
+    assert said[0] == "wait=2"
+    assert set(said) <= {"wait=2", "wait=1", "wait=0"}
+    assert len(said) <= 4
+
+
+async def test_a_deletion_that_a_network_answers() -> None:
+    """A page to log in with is no deletion."""
+    async with odd(says(200, {"log": "in"})) as server, of(server) as client:
+        with pytest.raises(ImagesError, match="not this service"):
+            await client.delete(ID)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -205,6 +232,40 @@ async def test_a_service_that_takes_no_more_bytes(monkeypatch: pytest.MonkeyPatc
             await client._transport.ask("GET", "/v1/usage", seconds=0.3)
 
 
+async def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a turn is not told that the service does not answer; the service is asked by so many at a time."""
+    most, now = 0, 0
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.5)
+        now -= 1
+        return await USAGE(request)
+
+    monkeypatch.setattr("service.remote.transport.MOST_AT_ONCE", 2)
+    async with odd(slow) as server, of(server, Retries(tries=1)) as client:
+        asked = [client._transport.ask("GET", "/v1/usage", seconds=1.5) for _ in range(8)]
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
+    assert most == 2
+
+
+@pytest.mark.parametrize("url", ["http://alice:secret@127.0.0.1:1", "http://alice@127.0.0.1:1"])
+def test_a_password_in_the_url(url: str) -> None:
+    """It would be told with each error."""
+    with pytest.raises(ValueError, match="no user and no password") as error:
+        Client(url)
+    assert "secret" not in str(error.value)
+
+
+async def test_https_to_a_port_of_http() -> None:
+    """It says so, once."""
+    async with odd(USAGE) as server, Client(server.url.replace("http:", "https:"), retries=QUICK) as client:
+        with pytest.raises(ImagesError, match=r"does not speak https .* is it http\?"):
+            await client.usage()
+
+
 async def test_a_file_that_shrinks(tmp_path: Path) -> None:
     """It is the file's fault, said as such, and tried no second time."""
     path = tmp_path / "large"
@@ -238,6 +299,26 @@ async def test_a_download_that_breaks_off(tmp_path: Path) -> None:
         assert await client.download(ID, tmp_path / "a.jpg") == 3
     assert (tmp_path / "a.jpg").read_bytes() == b"abc"
     assert [one.name for one in tmp_path.iterdir()] == ["a.jpg"]
+
+
+async def test_a_download_into_a_pipe() -> None:
+    """Under a name that leads to nothing with a path, as `/dev/stdout` and what a shell gives for `>(…)`."""
+    end, begin = os.pipe()
+    try:
+        async with odd(delivers(b"abc")) as server, of(server) as client:
+            assert await client.download(ID, f"/dev/fd/{begin}") == 3
+        assert os.read(end, 10) == b"abc"
+    finally:
+        os.close(begin)
+        os.close(end)
+
+
+async def test_a_download_into_a_link_to_itself(tmp_path: Path) -> None:
+    """There is no such place; it is replaced, or an error of the system's."""
+    (tmp_path / "loop").symlink_to("loop")
+    async with odd(delivers(b"abc")) as server, of(server) as client:
+        await client.download(ID, tmp_path / "loop")
+    assert (tmp_path / "loop").read_bytes() == b"abc"
 
 
 async def test_a_download_that_is_damaged(tmp_path: Path) -> None:

@@ -244,6 +244,15 @@ async def test_stdin(person: Person) -> None:
     assert (image.filename, image.content_type) == (None, "image/webp")
 
 
+async def test_a_file_called_like_stdin(person: Person) -> None:
+    """In a folder, or with `./` before it, it is a file."""
+    person.put("-", webp())
+    for words in (["-r", "."], ["./-"]):
+        ended = await person.run("upload", *words, "--json")
+        assert ended.code == 0
+        assert json.loads(ended.out.splitlines()[0])["file"] == str(person.folder / "-")
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take no such names")
 async def test_odd_names(person: Person) -> None:
     """Nothing of a name steers the terminal; the service gets one that it takes."""

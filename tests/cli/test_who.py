@@ -1,6 +1,9 @@
 """Who is asking: each AUTH_MODE, from the command's words or its environment."""
 
+import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from service.settings import Settings
 from tests.api.processes import Ended, run
 from tests.cli.conftest import BARE
 from tests.cli.odd import odd, says
+from tests.cli.test_retries import IMAGE
 from tests.modes import MODES, OTHER, OWNER, Service, service_in
 from tests.pictures import jpeg
 
@@ -63,3 +67,24 @@ async def test_words_count_for_more_than_the_environment(tmp_path: Path) -> None
     sent = [{name.lower(): text for name, text in asked.headers.items()} for asked in server.asked]
     assert (sent[0]["x-api-key"], sent[0].get("x-user-id")) == ("k", None)
     assert (sent[1].get("x-api-key"), sent[1]["x-user-id"]) == (None, "alice")
+
+
+async def test_an_address_where_no_service_is(tmp_path: Path) -> None:
+    """Nothing that is asked for can be had there, as when nobody answers; a wrong path of a service is the same."""
+    for answer in (says(404), says(404, {"code": "not_found", "detail": "There is none."}), says(308, Location="/x")):
+        async with odd(answer) as server:
+            ended = await run({**BARE, "CLOUD_IMAGES_URL": f"{server.url}/nix"}, "usage", cwd=tmp_path)
+        assert ended.complaint
+
+
+async def test_a_closed_stderr(tmp_path: Path) -> None:
+    """As some schedulers have it: no terminal, and no reason to fail."""
+    (tmp_path / "a.jpg").write_bytes(jpeg().data)
+    page = says(200, {"images": [], "next_cursor": None, "direct_upload_from": None})
+    async with odd(page, says(202, IMAGE)) as server:
+        process = await asyncio.create_subprocess_shell(
+            f'"{sys.executable}" -m service.cli upload a.jpg 2>&-',
+            env={"PATH": os.environ["PATH"], **BARE, "CLOUD_IMAGES_URL": server.url},
+            cwd=tmp_path,
+        )
+        assert await process.wait() == 0

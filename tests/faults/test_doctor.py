@@ -380,6 +380,23 @@ async def test_endpoints_that_hang(settings: Settings) -> None:
     assert report["table"].state is State.WRONG  # its part does answer
 
 
+async def test_an_answer_that_nobody_has_thought_of() -> None:
+    """It is one finding, and what comes after it is checked all the same."""
+
+    async def odd() -> str:
+        answer: dict[str, str] = {}
+        return answer["TimeToLiveDescription"]
+
+    async def sound() -> str:
+        return "all right"
+
+    examination = Examination(lambda _: None)
+    assert not await examination.check("odd", odd)
+    assert await examination.check("sound", sound)
+    (found, _) = examination.findings
+    assert (found.state, "KeyError" in found.seen) == (State.WRONG, True)
+
+
 async def test_calls_that_hang(settings: Settings) -> None:
     """The time for all is kept, whatever is left of it when it begins to hang."""
     begun, before = asyncio.get_running_loop().time(), await left_behind(settings)
