@@ -3,6 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# The pip that comes with Python may take three times as long to choose from an index. Environments without a pip of
+# their own are filled by that of .venv.
+PIP := $(shell grep '^pip==' deploy/tools.txt)
+INSTALL := install --quiet --disable-pip-version-check
 CHARTS := .charts/bin/python
 CHARTS_READY := .charts/.ready
 LOCAL_AWS := .ministack/bin/ministack
@@ -55,13 +59,14 @@ setup: $(READY) $(LOCAL_AWS_READY)
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip $(INSTALL) '$(PIP)'
+	$(BIN)/python -m pip $(INSTALL) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 # An environment of its own: ministack pins another botocore than aioboto3 does.
-$(LOCAL_AWS_READY): tests/local-aws.txt
-	$(PYTHON) -m venv .ministack
-	.ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/local-aws.txt
+$(LOCAL_AWS_READY): tests/local-aws.txt | $(READY)
+	$(PYTHON) -m venv --without-pip .ministack
+	$(BIN)/python -m pip --python .ministack $(INSTALL) -r tests/local-aws.txt
 	@touch $@
 
 run: setup
@@ -76,9 +81,9 @@ soak: setup
 	@$(BIN)/python -m tests.cage.soak '$(IMAGES)'
 
 # Locust has an environment of its own, too: it brings gevent and a web server.
-$(LOCUST_READY): tests/load/locust.txt
-	$(PYTHON) -m venv .locust
-	.locust/bin/python -m pip install --quiet --disable-pip-version-check -r tests/load/locust.txt
+$(LOCUST_READY): tests/load/locust.txt | $(READY)
+	$(PYTHON) -m venv --without-pip .locust
+	$(BIN)/python -m pip --python .locust $(INSTALL) -r tests/load/locust.txt
 	@touch $@
 
 load: $(LOCUST_READY)
@@ -104,9 +109,9 @@ lock: setup $(TOOLS_READY)
 	$(BIN)/python -m deploy.lock $(TOOLS)/uv
 
 # An environment of its own: what looks at the dependencies is not one of them.
-$(TOOLS_READY): deploy/tools.txt
-	$(PYTHON) -m venv .tools
-	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check -r deploy/tools.txt
+$(TOOLS_READY): deploy/tools.txt | $(READY)
+	$(PYTHON) -m venv --without-pip .tools
+	$(BIN)/python -m pip --python .tools $(INSTALL) -r deploy/tools.txt
 	@touch $@
 
 format: setup
@@ -131,15 +136,15 @@ chaos: setup
 	KILLS='$(KILLS)' RESTARTS='$(RESTARTS)' CHAOS_SECONDS='$(SECONDS)' $(BIN)/python -m pytest -q -s tests/chaos
 
 # An environment of its own: it brings NumPy, with which a dependency of the worker behaves in another way.
-$(CHARTS_READY): tests/load/charts.txt
-	$(PYTHON) -m venv .charts
-	$(CHARTS) -m pip install --quiet --disable-pip-version-check -r tests/load/charts.txt
+$(CHARTS_READY): tests/load/charts.txt | $(READY)
+	$(PYTHON) -m venv --without-pip .charts
+	$(BIN)/python -m pip --python .charts $(INSTALL) -r tests/load/charts.txt
 	@touch $@
 
 # An environment of its own for Schemathesis and atheris, which is there for few versions of Python; see PYTHON.
-$(FUZZ_READY): tests/fuzz/requirements.txt pyproject.toml constraints.txt
-	$(PYTHON) -m venv .fuzz
-	$(FUZZ)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r tests/fuzz/requirements.txt -e .
+$(FUZZ_READY): tests/fuzz/requirements.txt pyproject.toml constraints.txt | $(READY)
+	$(PYTHON) -m venv --without-pip .fuzz
+	$(BIN)/python -m pip --python .fuzz $(INSTALL) -c constraints.txt -r tests/fuzz/requirements.txt -e .
 	@touch $@
 
 fuzz: $(FUZZ_READY)

@@ -47,13 +47,14 @@ def main() -> None:
     """The command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("program", help="pip-audit")
+    arguments.add_argument("files", nargs="*", default=[*FILES, *OTHERS], help="of requirements [all that there are]")
     arguments.add_argument("--strict", action="store_true", help="fail also when something could not be audited")
     given = arguments.parse_args()
     audited: set[str] = set()
     silent: set[str] = set()
     unknown: set[str] = set()
     vulnerable: set[str] = set()
-    for file in [*FILES, *OTHERS]:
+    for file in given.files:
         found, why_not = audit(given.program, file, os.environ.get("AUDIT_URL"))
         if why_not:
             silent.add(f"{file}: {why_not}")

@@ -86,7 +86,8 @@ def package(name: str, out: Path, target: Target | None) -> Path:
 
 def _install(name: str, folder: Path, target: Target | None) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--require-hashes", f"--target={folder}"]
+    # What else is installed here has nothing to do with what is in the folder.
+    command += ["--only-binary=:all:", "--require-hashes", f"--target={folder}", "--no-warn-conflicts"]
     command += [f"--requirement=deploy/requirements/{name}.txt", *(target.options() if target else [])]
     if subprocess.run(command, cwd=ROOT).returncode:  # noqa: S603
         sys.exit("pip did not find all wheels (see above).")

@@ -25,6 +25,9 @@ LONGEST_FIRST = (
     "tests/pipeline/test_sweep_races",
     "tests/serverless/test_worker_function",
     "tests/cage/",
+    "tests/browser/",
+    "tests/unit/test_supply",
+    "tests/traces/",
     "tests/api/test_any_request",
     "tests/api/test_crowds",
     "tests/api/test_processes",
@@ -33,6 +36,10 @@ LONGEST_FIRST = (
     "tests/pipeline/test_quota",
     "tests/pipeline/test_shutdown",
     "tests/faults/",
+    "tests/monitoring/",
+    "tests/api/test_events",
+    "tests/pipeline/test_topic",
+    "tests/cli/",
 )
 """Files that take long, by the beginning of their path; else the last of them keeps one process busy alone."""
 

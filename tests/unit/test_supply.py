@@ -100,7 +100,7 @@ def audit(url: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_known_vulnerability_fails_the_check() -> None:
     with osv("pillow") as url:
-        made = audit(url)
+        made = audit(url, FILES[0])
     assert made.returncode == 1, made.stdout
     assert "VULNERABLE: pillow" in made.stdout
     assert "PYSEC-2026-1" in made.stdout
@@ -118,4 +118,4 @@ def test_what_could_not_be_asked_is_said() -> None:
     made = audit("http://127.0.0.1:9/")
     assert made.returncode == 0, made.stdout
     assert all(f"NOT AUDITED: {file}: " in made.stdout for file in FILES)
-    assert audit("http://127.0.0.1:9/", "--strict").returncode == 1
+    assert audit("http://127.0.0.1:9/", FILES[-1], "--strict").returncode == 1

@@ -2,11 +2,11 @@
 
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode.cfn_yaml import load
 
 from service.http.auth import OPEN
 from service.http.cross_origin import ALLOWED, EXPOSED
@@ -14,15 +14,22 @@ from service.settings import Settings
 from service.storage.provision_bucket import CORS
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: Any = load(str(ROOT / "deploy/template.yaml"))
 FUNCTIONS = ("ServiceFunction", "WorkerFunction")
 FINISH_SECONDS = 5
 """So long before its time is over the worker's function gives back what it has not done."""
 
 
+@cache
+def template() -> Any:
+    """As cfn-lint reads it. Its import takes seconds, which processes that only collect the tests are spared."""
+    from cfnlint.decode.cfn_yaml import load
+
+    return load(str(ROOT / "deploy/template.yaml"))
+
+
 def properties(resource: str) -> Any:
     """Of a resource."""
-    return TEMPLATE["Resources"][resource]["Properties"]
+    return template()["Resources"][resource]["Properties"]
 
 
 def variables(function: str) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def test_pages_of_other_origins_may_the_same_here_and_there() -> None:
     assert {*cors["AllowHeaders"], "x-api-key"} == set(ALLOWED)
     assert cors["ExposeHeaders"] == list(EXPOSED)
     assert variables("ServiceFunction")["CORS_ORIGINS"] == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}
-    pattern = re.compile(TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"])
+    pattern = re.compile(template()["Parameters"]["AllowedOrigins"]["AllowedPattern"])
     for origin in ("https://example.org", "http://localhost:5173"):
         assert pattern.fullmatch(origin)
         assert Settings.from_env({"CORS_ORIGINS": origin}).cors_origins == origin
@@ -103,5 +110,5 @@ def test_packages_are_made_for_the_runtime() -> None:
 
 def test_the_alarms_are_those_that_are_documented() -> None:
     """In docs/operations.md, beside the figures that they stand for."""
-    alarms = {name for name, one in TEMPLATE["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    alarms = {name for name, one in template()["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(re.findall(r"`(\w+Alarm)`", (ROOT / "docs/operations.md").read_text())) == alarms
