@@ -6,7 +6,7 @@ READY := .venv/.ready
 # The pip that comes with Python may take three times as long to choose from an index. Environments without a pip of
 # their own are filled by that of .venv.
 PIP := $(shell grep '^pip==' deploy/tools.txt)
-INSTALL := install --quiet --disable-pip-version-check
+INSTALL := install -qq --disable-pip-version-check
 CHARTS := .charts/bin/python
 CHARTS_READY := .charts/.ready
 LOCAL_AWS := .ministack/bin/ministack
@@ -31,11 +31,12 @@ RESTARTS ?= 200
 help:
 	@echo "make run     start a local AWS, the service (port 8080) and a worker; Ctrl-C ends all"
 	@echo "make test    run all tests"
+	@echo "make setup   only install what these two need; PYTHON=python3.12 names another Python than python3"
 	@echo "make soak    sends a worker IMAGES=10000 and tells how its memory grows"
 	@echo "make load    uses a running service as USERS=20 people for SECONDS=60 or UPLOADS=2000, and checks every answer;"
 	@echo "             URL=http://127.0.0.1:8080; elsewhere than on this machine with ANYWHERE=1; KEEP=1 deletes nothing"
 	@echo "make faults  breaks each call to AWS in each way, then lets AWS fail at random for SECONDS=60; compares what is left"
-	@echo "make check   lint, types, the floors of the house, the template, and known vulnerabilities of what is installed"
+	@echo "make check   lint, types, the import rules, the template of Lambda, and known vulnerabilities of what is installed"
 	@echo "make audit   only the last of these; fails also when nobody can be asked"
 	@echo "make lock    writes the hashed requirements in deploy/requirements anew, after a change of dependencies"
 	@echo "make format  put the code into its standard form"
@@ -58,6 +59,7 @@ setup: $(READY) $(LOCAL_AWS_READY)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with make PYTHON=…"; exit 1; }
+	@echo "Installing into .venv, once; this takes a minute or several."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip $(INSTALL) '$(PIP)'
 	$(BIN)/python -m pip $(INSTALL) -c constraints.txt -e '.[dev]'

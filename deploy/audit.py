@@ -72,6 +72,8 @@ def main() -> None:
     for line in sorted(vulnerable):
         print(f"VULNERABLE: {line}")
     print(f"Vulnerabilities: {len(vulnerable)} known in {len(audited)} distributions")
+    if not audited:
+        print("Nothing was audited, as nobody could be asked; `make audit` fails then.")
     sys.exit(bool(vulnerable) or (given.strict and bool(silent or unknown)))
 
 

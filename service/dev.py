@@ -23,6 +23,7 @@ from service.storage.provision import provision
 
 LOCAL_AWS_PORT = 4566
 LOCAL_AWS = f"http://127.0.0.1:{LOCAL_AWS_PORT}"
+TAKEN = f"Another `make run`, or an AWS to use? End the one; of the other say AWS_ENDPOINT={LOCAL_AWS} and its keys."
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 RESTART_SECONDS = 1.0
@@ -67,7 +68,7 @@ async def _local_aws(parts: AsyncExitStack, settings: Settings, command: Path | 
     """Start the local AWS and provision it; returns the settings that lead there."""
     if command is None or not command.exists():
         raise SettingsError("There is no local AWS to start. Use `make run`, or say with AWS_ENDPOINT where AWS is.")
-    _refuse_taken("127.0.0.1", LOCAL_AWS_PORT, "the local AWS", "Is it an AWS to use? Then say AWS_ENDPOINT=…")
+    _refuse_taken("127.0.0.1", LOCAL_AWS_PORT, "the local AWS", TAKEN)
     folder = state.resolve() / "aws"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["AWS_ENDPOINT"] = LOCAL_AWS
@@ -191,7 +192,11 @@ def _refuse_taken(host: str, port: int, what: str, advice: str) -> None:
 def _example(auth_mode: str, url: str) -> str:
     photo = Path("tests/photos/rocket.jpg")
     photo = photo if photo.exists() else Path("photo.jpg")
-    user = "'X-User-Id: alice'" if auth_mode == "header" else '"Authorization: Bearer $CREDENTIAL"'
+    user = {
+        "header": "'X-User-Id: alice'",
+        "api-key": '"Authorization: Bearer $KEY"',
+        "jwt": '"Authorization: Bearer $TOKEN"',
+    }[auth_mode]
     return (
         f"curl -sS -H {user} -H 'Content-Type: image/jpeg' -H 'Prefer: wait=10' "
         f"--data-binary @{shlex.quote(str(photo))} {url}/v1/images"

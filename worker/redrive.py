@@ -29,10 +29,15 @@ class Redriven:
     moved: int = 0
     left: Counter[str] = field(default_factory=Counter)
     broken_off: str | None = None
+    dry_run: bool = False
 
     def as_text(self) -> str:
         """For people."""
-        lines = [f"{self.moved} dead letters are back in the queue."]
+        letters = "1 dead letter" if self.moved == 1 else f"{self.moved} dead letters"
+        if self.dry_run:
+            lines = [f"{letters} would go back to the queue."]
+        else:
+            lines = [f"{letters} {'is' if self.moved == 1 else 'are'} back in the queue."]
         lines += [f"left: {count} × {why}" for why, count in self.left.most_common(MOST_REASONS)]
         if self.left:
             lines.append("--all moves these, too; a newer version of the worker may understand them.")
@@ -45,7 +50,7 @@ async def redrive(
     storage: Storage, *, limit: int | None = None, everything: bool = False, dry_run: bool = False
 ) -> Redriven:
     """Move up to `limit` dead letters, with `everything` also those that this version cannot read."""
-    done = Redriven()
+    done = Redriven(dry_run=dry_run)
     held: set[Delivery] = set()
     try:
         while limit is None or done.moved < limit:

@@ -111,12 +111,12 @@ def _ending(debug: bool) -> Iterator[None]:
 
 def told(error: Exception) -> str:
     """An error in one line for people, with what to do about it where that can be said."""
-    from service.client import Forbidden, Problem, TooManyRequests, Unauthenticated
+    from service.client import Problem, TooManyRequests, Unauthenticated
 
     text = str(error)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or text
-    if isinstance(error, Unauthenticated | Forbidden):
+    if isinstance(error, Unauthenticated):
         text += " Say who is asking with --user, --api-key or --token, as the service's AUTH_MODE has it."
     if isinstance(error, TooManyRequests) and error.retry_after is not None:
         text += f" Try again in {error.retry_after:.0f} s."

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from service.cli.plain import plain, size_of, time_of
+from service.images import rfc3339
 
 if TYPE_CHECKING:
     from service.client import Image
@@ -14,7 +15,7 @@ STYLES = {"ready": "green", "queued": "yellow", "rejected": "red", "failed": "re
 def line_of(image: "Image") -> str:
     """One line with tabs between: id, status, type, bytes, width × height, time, file name, title, tags."""
     pixels = f"{image.width}x{image.height}" if image.width else ""
-    words = [image.image_id, image.status, image.content_type, image.size, pixels, image.created_at.isoformat()]
+    words = [image.image_id, image.status, image.content_type, image.size, pixels, rfc3339(image.created_at)]
     return "\t".join(plain(one) for one in (*words, image.filename or "", image.title or "", ",".join(image.tags)))
 
 

@@ -60,7 +60,7 @@ def _named(request: web.Request) -> str:
     if not given:
         raise Unauthenticated(
             "unauthenticated",
-            "Nobody says who is asking: X-User-Id, or the user's claim in the token, is missing.",
+            "Nobody says who is asking: X-User-Id is missing, or on Lambda the claim of the gateway's authorizer.",
             challenge=CHALLENGE,
         )
     if len(given) > 1 or not USER_ID.fullmatch(given[0]):
