@@ -33,7 +33,7 @@ PNG = TINY["image/png"].data
 SOON = 5.0
 """Seconds in which a stream must have noticed that something has come; longer than on an idle machine."""
 FEW_SECONDS = 1.0
-MANY = 200
+MANY = 120
 
 
 async def queued(client: Client) -> str:

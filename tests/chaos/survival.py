@@ -17,7 +17,9 @@ from tests.chaos.rounds import SWEEP, Round, round_of
 from tests.chaos.seams import MOMENTS, parts
 from tests.conftest import settings_at
 
-KILLS = int(os.environ.get("KILLS", "200"))
+KILLS = int(os.environ.get("KILLS", "100"))
+EVERYWHERE_FROM = 200
+"""Fewer kills than these are not made more so that somebody dies at each point."""
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "1800"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
 MOST_KILLS = 250
@@ -39,7 +41,7 @@ class Kind:
     """A way to run it all.
 
     `share` is that of all kills, and `of_sweeps` that of these which a sweep dies while nobody else does anything.
-    `everywhere`: until somebody has died at each point through which many have come.
+    `everywhere`: if they are many, until somebody has died at each point through which many have come.
     """
 
     share: float
@@ -85,13 +87,14 @@ async def survive(endpoint: str, folder: Path, kind: Kind) -> None:
 async def _live_and_die(one: Round, kind: Kind, toll: Toll, kills: int, end: float) -> None:
     """People at work until the toll is so high; at last the sweeps die, if they shall."""
     killer = Killer(one.processes, one.ledger, toll, one.dice)
+    everywhere = kind.everywhere and KILLS >= EVERYWHERE_FROM
     before_sweeps = toll.kills + round((kills - toll.kills) * (1 - kind.of_sweeps))
     async with one.people() as lives:
 
         def enough() -> bool:
             late = asyncio.get_running_loop().time() > end
             assert not late, f"CHAOS_SEED={SEED}: {toll}, and nobody has died at {toll.survivors}"
-            return lives.done() or (toll.kills >= before_sweeps and not (kind.everywhere and toll.survivors))
+            return lives.done() or (toll.kills >= before_sweeps and not (everywhere and toll.survivors))
 
         haunt = killer.haunt_parts if len(kind.serve) > 1 else killer.haunt
         workers = [killer.haunt("worker", until=enough) for _ in range(kind.workers)]

@@ -147,7 +147,7 @@ async def test_a_form_for_a_direct_upload(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "refusal"),
     [
-        ("GET", "/", (404, "not_found")),
+        ("GET", "/nothing", (404, "not_found")),
         ("GET", "/v2/images", (404, "not_found")),
         ("GET", "/v1/images/", (404, "not_found")),
         ("PUT", "/v1/images", (405, "method_not_allowed")),

@@ -71,9 +71,7 @@ async def test_members_that_are_missing_or_of_another_type(make: Callable[[Asked
 
 
 PATHS = {
-    **dict.fromkeys(
-        ("//host/healthz", "///", "/../healthz", "/healthz/..", "/./healthz", "/healthz/", ""), "not_found"
-    ),
+    **dict.fromkeys(("//host/healthz", "///", "/../healthz", "/healthz/..", "/./healthz", "/healthz/"), "not_found"),
     **dict.fromkeys(("/healthz?x", "/healthz#x", "/a b", "/ü/日本", "/%", "/%zz", "/\0", "/\r\n", "/\\x"), "not_found"),
     **dict.fromkeys(("/healthz;x=1", "/healthz\u2028", "/http://x/healthz", "/[::1]/"), "not_found"),
     **dict.fromkeys(("healthz", "@x/healthz", ":80/healthz", ":x/healthz", "http://x/healthz"), "malformed_request"),
@@ -87,6 +85,13 @@ async def test_an_absurd_path(path: str, container: Function) -> None:
     for event in (http_api(Asked("GET", "/")) | {"rawPath": path}, load_balancer(Asked("GET", "/")) | {"path": path}):
         answer = await answered(container, event)
         assert answer.code == PATHS[path], answer
+
+
+async def test_no_path(container: Function) -> None:
+    """RFC 9110, section 4.2.3: it is the root, which is the gallery page."""
+    for event in (http_api(Asked("GET", "/")) | {"rawPath": ""}, load_balancer(Asked("GET", "/")) | {"path": ""}):
+        answer = await answered(container, event)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
 
 
 METHODS = {
