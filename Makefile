@@ -74,10 +74,10 @@ $(LOCAL_AWS_READY): tests/local-aws.txt | $(READY)
 run: setup
 	@LOCAL_AWS=$(LOCAL_AWS) exec $(BIN)/python -m service.cli dev
 
-# A file of tests goes to one of four processes, each with a local AWS of its own: most of the time is spent waiting.
+# A file of tests goes to one of five processes, each with a local AWS of its own: most of the time is spent waiting.
 # In the order of tests/conftest.py, which is not that of their numbers of tests.
 test: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 soak: setup
 	@$(BIN)/python -m tests.cage.soak '$(IMAGES)'

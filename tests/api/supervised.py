@@ -72,7 +72,9 @@ class Supervised:
         """The process that has the other end of this connection."""
         fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         ours, theirs = f":{self.port:04X}", f":{client_port:04X}"
-        (inode,) = [one[9] for one in fields if one[1].endswith(ours) and one[2].endswith(theirs)]
+        found = {one[9] for one in fields if one[1].endswith(ours) and one[2].endswith(theirs)}
+        # A connection that was between the same two ports before may still be listed; nobody owns it.
+        (inode,) = found - {"0"}
         (pid,) = [pid for pid in self.children if f"socket:[{inode}]" in _open_files(pid)]
         return pid
 

@@ -17,7 +17,7 @@ from tests.chaos.rounds import SWEEP, Round, round_of
 from tests.chaos.seams import MOMENTS, parts
 from tests.conftest import settings_at
 
-KILLS = int(os.environ.get("KILLS", "100"))
+KILLS = int(os.environ.get("KILLS", "60"))
 EVERYWHERE_FROM = 200
 """Fewer kills than these are not made more so that somebody dies at each point."""
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "1800"))

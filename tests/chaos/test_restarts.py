@@ -12,7 +12,7 @@ from tests.chaos.judge import judge
 from tests.chaos.rounds import CALM_SECONDS, LOOK_SECONDS, Round, round_of
 from tests.conftest import settings_at
 
-RESTARTS = int(os.environ.get("RESTARTS", "10"))
+RESTARTS = int(os.environ.get("RESTARTS", "6"))
 SEED = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
 UPLOADS = 4
 """Acknowledged between two restarts, at the least."""
