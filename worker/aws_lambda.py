@@ -20,7 +20,7 @@ from service.storage.queue import Delivery, trace_of
 from worker import cage
 from worker.decoder import Decoders, open_decoders
 from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries
-from worker.sweep_turns import sweep_in_turn
+from worker.sweep.turns import sweep_in_turn
 
 log = logging.getLogger(__name__)
 

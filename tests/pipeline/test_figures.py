@@ -42,7 +42,7 @@ from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.metrics import Metrics
 from worker.shown import shown
-from worker.sweep_report import Kind, Report
+from worker.sweep.report import Kind, Report
 
 READY = ("cloud_images_processed_total", "", "ready")
 DIED = ("cloud_images_decoder_deaths_total", "decoder_crashed")

@@ -31,7 +31,7 @@ from worker import deliveries
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.redrive import redrive
-from worker.sweeper import sweep_once
+from worker.sweep.stages import sweep_once
 
 PNG = TINY["image/png"]
 MORE = {"v", "id", "user_id"}
