@@ -2,6 +2,7 @@
 
 import base64
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+NO_EXIF = (SyntaxError, struct.error, TypeError, ValueError, LookupError, ArithmeticError)
+"""What reading EXIF raises that is junk: no header, cut off, values that are no numbers, none or infinite. Pillow
+catches such where it reads the resolution (`JpegImagePlugin`). Not ImportError: then what reads EXIF is missing."""
 WEBP_QUALITY, WEBP_METHOD = 80, 4
 MOST_SCANS = 500
 """Scans of a JPEG; each may be a few bytes long and still pass over all of its pixels. Programs write about ten, and
@@ -162,8 +166,8 @@ def _first_frame(image: Image.Image, side: int) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:
-        # Junk in the metadata, which all viewers overlook too.
+    except NO_EXIF:
+        # All viewers overlook that, too.
         return 1
 
 
