@@ -19,6 +19,12 @@ def oriented(kind: int, value: bytes, count: int = 1, behind: bytes = b"") -> by
     return b"II*\0\x08\0\0\0" + struct.pack("<HHHI4s4x", 1, 274, kind, count, value) + behind
 
 
+@pytest.fixture(autouse=True)
+def limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's own, which decoding sets for its whole process."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+
 READABLE = {"short": oriented(SHORT, b"\x06"), "long": oriented(LONG, b"\x06"), "text": oriented(TEXT, b"6", 2)}
 JUNK = {
     "no TIFF": b"\x89PNG\r\n\x1a\n",
