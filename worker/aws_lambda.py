@@ -15,8 +15,8 @@ from service.container import Container
 from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage, open_storage
+from service.storage.messages import Delivery, trace_of
 from service.storage.objects import VARIANTS
-from service.storage.queue import Delivery, trace_of
 from worker import cage
 from worker.decoder import Decoders, open_decoders
 from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries

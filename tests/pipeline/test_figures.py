@@ -15,8 +15,8 @@ from prometheus_client import generate_latest
 from service.images import Status
 from service.settings import Settings
 from service.storage import Storage, open_storage
+from service.storage.messages import Delivery
 from service.storage.provision import provision
-from service.storage.queue import Delivery
 from tests import bad_pictures
 from tests.api.processes import started
 from tests.api.records import record, settle

@@ -16,7 +16,7 @@ from service.errors import Unavailable
 from service.images import Receipt, Status
 from service.settings import Settings
 from service.storage import Storage, open_storage, topic
-from service.storage.queue import Delivery
+from service.storage.messages import Delivery
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.backstage import Backstage, backstage_of, drain, final, until, working
 from tests.bad_pictures import ONLY_DECODING_TELLS
