@@ -18,8 +18,8 @@ from tests.backstage import Backstage, backstage_of, drain
 from tests.conftest import settings_at
 from tests.pictures import TINY
 from worker.decoder import Decoders
-from worker.sweep_report import Kind, Report
-from worker.sweeper import sweep_once
+from worker.sweep.report import Kind, Report
+from worker.sweep.stages import sweep_once
 
 DATA = TINY["image/jpeg"].data
 LONG = 3600

@@ -9,8 +9,8 @@ from service import logs, traces
 from service.errors import ServiceError
 from service.images import Reason, Receipt, Status, created_at
 from service.settings import Settings
+from service.storage.messages import Delivery
 from service.storage.notifications import Arrival
-from service.storage.queue import Delivery
 from worker.figures import Figures
 from worker.processing import Done
 

@@ -15,12 +15,12 @@ from service.container import Container
 from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage, open_storage
+from service.storage.messages import Delivery, trace_of
 from service.storage.objects import VARIANTS
-from service.storage.queue import Delivery, trace_of
 from worker import cage
 from worker.decoder import Decoders, open_decoders
 from worker.deliveries import LONGEST_RETRY_SECONDS, Deliveries
-from worker.sweep_turns import sweep_in_turn
+from worker.sweep.turns import sweep_in_turn
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage
-from service.storage.queue import Delivery
+from service.storage.messages import Delivery
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.figures import NOBODY, Figures

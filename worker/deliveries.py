@@ -10,8 +10,8 @@ from service.images import Reason, Receipt, Status, UndecodableMessage
 from service.intake.structure import Limits
 from service.settings import Settings
 from service.storage import Storage
+from service.storage.messages import Delivery
 from service.storage.notifications import Arrival, arrivals
-from service.storage.queue import Delivery
 from worker.account import Account, Upload
 from worker.admission import admit
 from worker.decoder import Decoders

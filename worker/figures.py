@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from service.images import Status
-from worker.sweep_report import Report
+from worker.sweep.report import Report
 
 
 class Figures:

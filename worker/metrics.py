@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from service import version
 from service.images import Status
 from worker.figures import Figures
-from worker.sweep_report import Kind, Report
+from worker.sweep.report import Kind, Report
 
 READY_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 """From an idle worker to a queue that has grown for an hour."""

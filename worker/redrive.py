@@ -12,7 +12,7 @@ from service.errors import ServiceError
 from service.images import UndecodableMessage
 from service.settings import Settings
 from service.storage import Storage, open_storage
-from service.storage.queue import Delivery
+from service.storage.messages import Delivery
 from worker.deliveries import uploads_in
 
 WAIT_SECONDS = 1

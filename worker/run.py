@@ -14,7 +14,7 @@ from worker import cage
 from worker.consumer import Consumer
 from worker.decoder import open_decoders
 from worker.figures import NOBODY, Figures
-from worker.sweep_turns import keep_sweeping
+from worker.sweep.turns import keep_sweeping
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ def sweep(
     as_json: Annotated[bool, typer.Option("--json", help="Report in JSON.")] = False,
 ) -> None:
     """Repair what crashes left behind: 0 all is right, 1 something is left. Example: cloud-images sweep --dry-run"""
-    from worker.sweeper import sweep_all
+    from worker.sweep.stages import sweep_all
 
     report = run(lambda settings: sweep_all(settings, older_than, dry_run=dry_run, force=force))
     typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,28 +11,10 @@ from service import traces
 from service.settings import Settings
 from service.storage.aws import calling, told, unavailable
 from service.storage.batches import BATCH, Batches
+from service.storage.messages import PARENT, STATE, Delivery, attributes, delivered
 from service.storage.sqs import Sqs
 
 log = logging.getLogger(__name__)
-
-PARENT, STATE = "traceparent", "tracestate"
-"""Attributes of a message: where in a trace it was sent (W3C Trace Context). Only workers that collect traces ask for
-them, so others read the message as ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery of a message.
-
-    `count` is how often it has been delivered, this time included; `waited` how many seconds before it was sent;
-    `trace` where in a trace its sender was, if traces are collected and it said so.
-    """
-
-    body: str
-    handle: str
-    count: int
-    waited: float | None = None
-    trace: traces.Context | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +87,7 @@ class Queue:
             await self._request("ChangeMessageVisibilityBatch", entries)
 
     async def _send(self, messages: Sequence[tuple[str, traces.Context | None]]) -> list[Exception | None]:
-        entries = [{"MessageBody": body, **(_attributes(trace) if trace else {})} for body, trace in messages]
+        entries = [{"MessageBody": body, **(attributes(trace) if trace else {})} for body, trace in messages]
         return await self._request("SendMessageBatch", entries)
 
     async def _delete(self, deliveries: Sequence[Delivery]) -> list[Exception | None]:
@@ -141,7 +122,7 @@ class Queue:
                     **({"MessageAttributeNames": [PARENT, STATE]} if self._traced else {}),
                 },
             )
-        return [_delivery(message, traced=self._traced) for message in answer.get("Messages") or ()]
+        return [delivered(message, traced=self._traced) for message in answer.get("Messages") or ()]
 
     async def is_empty(self) -> bool:
         """Whether nothing is in the queue, hidden and delayed messages included (SQS counts approximately)."""
@@ -171,44 +152,11 @@ class Queue:
         url = await self.url()
         async with calling("sqs"):
             answer = await self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", *names])
-        attributes: dict[str, str] = told("sqs", answer, "Attributes")
-        told("sqs", attributes, "QueueArn")
-        return attributes
+        has: dict[str, str] = told("sqs", answer, "Attributes")
+        told("sqs", has, "QueueArn")
+        return has
 
     async def finish(self) -> None:
         """Wait for the requests that are under way."""
         await self._sends.finish()
         await self._deletions.finish()
-
-
-def _attributes(trace: traces.Context) -> dict[str, Any]:
-    """What a message says of its trace; less than 1 KB, so ten messages are still far from a batch's 1 MiB."""
-    said = {PARENT: trace.parent, STATE: trace.state}
-    return {
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in said.items() if value
-        }
-    }
-
-
-def trace_of(attributes: Any, key: str) -> traces.Context | None:
-    """What a message says of its trace, if it does; `key` is how a value is called there."""
-    if not isinstance(attributes, dict):
-        return None
-    found = [attributes.get(name) for name in (PARENT, STATE)]
-    values = [one.get(key) if isinstance(one, dict) else None for one in found]
-    parent, state = (value if isinstance(value, str) else "" for value in values)
-    return traces.read([parent], [state] if state else [])
-
-
-def _delivery(message: dict[str, Any], *, traced: bool) -> Delivery:
-    attributes = message.get("Attributes") or {}
-    sent = attributes.get("SentTimestamp")
-    return Delivery(
-        message["Body"],
-        message["ReceiptHandle"],
-        int(attributes.get("ApproximateReceiveCount", 1)),
-        # A clock that differs from that of SQS would have it wait less than not at all.
-        waited=None if sent is None else max(0.0, time.time() - int(sent) / 1000),
-        trace=trace_of(message.get("MessageAttributes"), "StringValue") if traced else None,
-    )

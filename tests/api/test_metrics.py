@@ -12,7 +12,8 @@ import pytest
 
 from service import version
 from service.images import new_image_id
-from service.settings import MIB, Settings
+from service.settings import Settings
+from service.settings.setting import MIB
 from service.storage.provision import provision
 from tests.api.supervised import samples, supervised, upload
 from tests.backstage import backstage_of, until

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from service.settings import MIB
+from service.settings.setting import MIB
 from service.storage.objects import VARIANTS
 from tests.backstage import decoder_pids, until
 from tests.cage.hijack import doing, hijackable

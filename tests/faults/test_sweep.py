@@ -9,7 +9,7 @@ from tests.faults.between import elsewhere, relay_to
 from tests.meddling import meddled
 from tests.sweeping import yard_at
 from worker.decoder import Decoders
-from worker.sweeper import sweep_once
+from worker.sweep.stages import sweep_once
 
 CALLS = {"s3": "staged_receipt", "sqs": "send", "dynamodb": "note"}
 

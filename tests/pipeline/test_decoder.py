@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from service.settings import MIB, Settings
+from service.settings import Settings
+from service.settings.setting import MIB
 from service.storage.objects import VARIANTS
 from tests.backstage import cpu_ticks, decoder_pids, ended, kill, until
 from tests.bad_pictures import ONLY_DECODING_TELLS, png_claiming, vp8_claiming

@@ -15,8 +15,8 @@ from prometheus_client import generate_latest
 from service.images import Status
 from service.settings import Settings
 from service.storage import Storage, open_storage
+from service.storage.messages import Delivery
 from service.storage.provision import provision
-from service.storage.queue import Delivery
 from tests import bad_pictures
 from tests.api.processes import started
 from tests.api.records import record, settle
@@ -42,7 +42,7 @@ from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.metrics import Metrics
 from worker.shown import shown
-from worker.sweep_report import Kind, Report
+from worker.sweep.report import Kind, Report
 
 READY = ("cloud_images_processed_total", "", "ready")
 DIED = ("cloud_images_decoder_deaths_total", "decoder_crashed")

@@ -9,7 +9,8 @@ import pytest
 from service.images import MESSAGE_VERSION, Receipt
 from service.settings import Settings
 from service.storage import Storage, open_storage
-from service.storage.queue import Delivery, Queue
+from service.storage.messages import Delivery
+from service.storage.queue import Queue
 from tests.backstage import Backstage, drain, whole
 from tests.driver import Client
 from tests.pictures import jpeg_progressive

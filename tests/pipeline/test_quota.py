@@ -22,8 +22,8 @@ from tests.stage import LIMITS
 from worker.admission import admit
 from worker.decoder import Decoders
 from worker.processing import fail
-from worker.sweep_report import Kind
-from worker.sweeper import sweep_once
+from worker.sweep.report import Kind
+from worker.sweep.stages import sweep_once
 
 PNG = TINY["image/png"].data
 SIZE = len(PNG)

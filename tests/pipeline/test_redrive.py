@@ -8,7 +8,8 @@ import pytest
 
 from service.errors import Unavailable
 from service.images import MESSAGE_VERSION, Receipt, Record
-from service.storage.queue import Delivery, Queue
+from service.storage.messages import Delivery
+from service.storage.queue import Queue
 from service.traces import Context
 from tests.sweeping import Yard, key_of, yard_at
 from worker.decoder import Decoders, open_decoders

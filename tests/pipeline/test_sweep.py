@@ -14,8 +14,8 @@ from service.storage.objects import ORIGINAL, VARIANTS
 from tests.backstage import until
 from tests.sweeping import DATA, LONG, Yard, found, key_of, only, receipt_of, yard_at
 from worker.decoder import Decoders
-from worker.sweep_report import Kind
-from worker.sweep_waiting import MOST_RESENDS
+from worker.sweep.report import Kind
+from worker.sweep.waiting import MOST_RESENDS
 
 GRACE = 4
 """Seconds; so short that a test can wait for it, and longer than a sweep takes."""

@@ -13,8 +13,8 @@ from tests.backstage import cloud_images, until
 from tests.meddling import meddled
 from tests.sweeping import Yard, found, only, yard_at
 from worker.decoder import Decoders
-from worker.sweep_report import Kind
-from worker.sweep_turns import sweep_in_turn
+from worker.sweep.report import Kind
+from worker.sweep.turns import sweep_in_turn
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from service.errors import Unavailable
 from service.images import Receipt, Status
 from service.settings import Settings
 from service.storage import Storage, open_storage, topic
-from service.storage.queue import Delivery
+from service.storage.messages import Delivery
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.backstage import Backstage, backstage_of, drain, final, until, working
 from tests.bad_pictures import ONLY_DECODING_TELLS
@@ -31,7 +31,7 @@ from worker import deliveries
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.redrive import redrive
-from worker.sweeper import sweep_once
+from worker.sweep.stages import sweep_once
 
 PNG = TINY["image/png"]
 MORE = {"v", "id", "user_id"}

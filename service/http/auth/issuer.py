@@ -12,7 +12,7 @@ import aiohttp
 from service.errors import Unavailable
 from service.http.auth.jwk import Keys, usable_keys
 from service.settings import Settings
-from service.values import secure_url
+from service.settings.values import secure_url
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from service.http.auth.credentials import Authenticator, bearer_challenge, crede
 from service.http.auth.issuer import IssuerKeys
 from service.images import USER_ID
 from service.settings import Settings
-from service.values import secure_url
+from service.settings.values import secure_url
 
 log = logging.getLogger(__name__)
 

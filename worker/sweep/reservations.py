@@ -4,18 +4,18 @@ import time
 from collections.abc import Sequence
 
 from service.storage.survey import Reservation
-from worker.sweep import Sweep
-from worker.sweep_report import Kind
+from worker.sweep.report import Kind
+from worker.sweep.sweep import Sweep
 
 
-class Reserved:
+class Reservations:
     """Looks at pages of reservations."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._storage = sweep.storage
 
-    async def release(self, page: Sequence[Reservation]) -> None:
+    async def look(self, page: Sequence[Reservation]) -> None:
         """Release the old ones of these that nothing stands behind."""
         self._sweep.report.looked_at["reservations"] += len(page)
         latest = time.time() - self._sweep.after_seconds

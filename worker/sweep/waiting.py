@@ -4,7 +4,7 @@ The worker and the owner may act on the same upload at any moment. What they do 
 
 - A message too many does no harm: processing twice ends as once, and finds no bytes after an end.
 - An end is first written as record, then the bytes go. So bytes beside a record that is final are nobody's, for ever:
-  what has such a record is staged no more, or once more only from the original (see `sweep_stored`).
+  what has such a record is staged no more, or once more only from the original (see `records.py`).
 - A `failed` record is no end: its bytes stay for `redrive`.
 """
 
@@ -17,8 +17,8 @@ from service.storage.listing import Listed
 from service.storage.notifications import Arrival, arrival_message
 from service.storage.survey import Image
 from worker.processing import fail
-from worker.sweep import Sweep
-from worker.sweep_report import Kind
+from worker.sweep.report import Kind
+from worker.sweep.sweep import Sweep
 from worker.telling import tell_once
 
 MOST_RESENDS = 5

@@ -3,7 +3,6 @@
 It can be broken off after any page and go on from there, also in another process.
 """
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,14 +12,12 @@ from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.storage.listing import Page
-from worker.sweep import Sweep
-from worker.sweep_report import Report
-from worker.sweep_reserved import Reserved
-from worker.sweep_stored import Stored
-from worker.sweep_waiting import Waiting
-
-log = logging.getLogger(__name__)
-
+from worker.sweep.records import Records
+from worker.sweep.report import Report
+from worker.sweep.reservations import Reservations
+from worker.sweep.stored import Stored
+from worker.sweep.sweep import Sweep
+from worker.sweep.waiting import Waiting
 
 STAGES = ("incoming", "direct", "images", "records")
 
@@ -51,7 +48,9 @@ class Sweeper:
         self._sweep = sweep
         self._storage = sweep.storage
         self._waiting = Waiting(sweep)
-        self._stored = Stored(sweep, self._waiting)
+        self._stored = Stored(sweep)
+        self._records = Records(sweep, self._waiting)
+        self._reservations = Reservations(sweep)
 
     async def run(self, position: Position = START) -> AsyncIterator[Position]:
         """Sweep from there to the end; yields after each page where it stands.
@@ -61,7 +60,7 @@ class Sweeper:
         for stage in STAGES[STAGES.index(position.stage) :]:
             after = position.after if stage == position.stage else None
             while True:
-                after = await (self._records(after) if stage == "records" else self._objects(stage, after))
+                after = await (self._table(after) if stage == "records" else self._objects(stage, after))
                 if after is None:
                     break
                 yield Position(stage, after)
@@ -71,17 +70,18 @@ class Sweeper:
         page = await self._storage.listing.page(f"{stage}/", after or "")
         if stage == "images":
             page = _whole_images(page)
-            await self._stored.images(page.objects)
+            await self._stored.look(page.objects)
         else:
             self._sweep.report.looked_at["staged" if stage == "incoming" else stage] += len(page.objects)
             look = self._waiting.staged if stage == "incoming" else self._waiting.direct
             await self._sweep.each([one for one in page.objects if self._sweep.is_old(one)], look)
         return page.last
 
-    async def _records(self, after: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    async def _table(self, after: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """One page of the table, likewise."""
         page = await self._storage.survey.page(after)
-        await self._stored.records(page.entries)
-        await Reserved(self._sweep).release(page.reservations)
+        await self._records.look(page.entries)
+        await self._reservations.look(page.reservations)
         return page.last
 
 

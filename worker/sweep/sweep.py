@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from service.errors import ServiceError
 from service.storage import Storage
 from service.storage.listing import Listed
-from worker.sweep_report import Kind, Report
+from service.storage.objects import image_key
+from service.storage.survey import Image
+from worker.sweep.report import Kind, Report
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,11 @@ class Sweep:
             await action()
             self.report.repaired[kind] += 1
             log.info("sweep: %s: %s", kind, what)
+
+    def leave_in_doubt(self, kind: Kind, image: Image, what: str) -> None:
+        """Count an image that is not repaired, as the `table` or the `bucket` may be the wrong one."""
+        why = f"the {what} may be another than before; if it is the right one, use --force"
+        self.report.leave(kind, f"{image_key(*image, '')}: {why}")
 
     async def each(self, things: Sequence[Thing], look: Callable[[Thing], Awaitable[None]]) -> None:
         """Look at each of these, a few at once.

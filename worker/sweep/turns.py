@@ -9,9 +9,9 @@ from service.errors import ServiceError
 from service.settings import Settings
 from service.storage import Storage
 from worker.figures import NOBODY, Figures
-from worker.sweep import Sweep
-from worker.sweep_report import Report
-from worker.sweeper import Position, Sweeper
+from worker.sweep.report import Report
+from worker.sweep.stages import Position, Sweeper
+from worker.sweep.sweep import Sweep
 
 log = logging.getLogger(__name__)
 
