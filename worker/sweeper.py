@@ -17,6 +17,7 @@ from worker.sweep import Sweep
 from worker.sweep_report import Report
 from worker.sweep_reserved import Reserved
 from worker.sweep_stored import Stored
+from worker.sweep_untold import Untold
 from worker.sweep_waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Sweeper:
         page = await self._storage.survey.page(after)
         await self._stored.records(page.entries)
         await Reserved(self._sweep).release(page.reservations)
+        await Untold(self._sweep).tell(page.entries)
         return page.last
 
 
