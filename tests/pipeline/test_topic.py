@@ -20,14 +20,15 @@ from service.storage.queue import Delivery
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.backstage import Backstage, backstage_of, drain, final, until, working
 from tests.bad_pictures import ONLY_DECODING_TELLS
+from tests.conftest import settings_at
 from tests.direct import form_for, post
 from tests.driver import Client
 from tests.faults.proxy import Proxy, proxy_to, through
 from tests.faults.stories import new_user
-from tests.meddling import Killed, meddled
+from tests.meddling import Killed, killed_at, meddled
 from tests.pictures import TINY
 from tests.subscribers import Subscribed, Subscriber, topic_of
-from tests.sweeping import receipt_of
+from tests.sweeping import Yard, receipt_of, yard_at
 from worker import deliveries
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
@@ -284,7 +285,7 @@ async def test_a_failure_of_the_last_delivery(client: Client, place: Place, deco
     assert heard["said"]["id"] == f"{image_id}:ready:2"
 
 
-async def _without_bytes(place: Place) -> tuple[str, str]:
+async def _without_bytes(place: Place | Yard) -> tuple[str, str]:
     """A record whose original is gone; there are others whose bytes are there, else the bucket is taken for lost."""
     user, image_id = new_user(), now_id()
     sound = [record(user, sha256="1" * 64) for _ in range(2)]
@@ -295,7 +296,7 @@ async def _without_bytes(place: Place) -> tuple[str, str]:
     return user, image_id
 
 
-async def _without_worker(place: Place) -> tuple[str, str]:
+async def _without_worker(place: Place | Yard) -> tuple[str, str]:
     """An upload whose message was sent again as often as it is, and nothing came of it."""
     receipt = receipt_of(new_user())
     await place.storage.objects.put_staged(receipt, [b"?"])
@@ -312,7 +313,7 @@ FAILURES = [(_without_bytes, "bytes_missing"), (_without_worker, "never_processe
 @pytest.mark.parametrize(("left", "code"), FAILURES, ids=[code for _, code in FAILURES])
 @pytest.mark.parametrize("trouble", ["none", "away", "killed", "without_topic"])
 async def test_a_failure_that_a_sweep_finds(
-    left: Callable[[Place], Awaitable[tuple[str, str]]], code: str, trouble: str, place: Place, brisk: None
+    left: Callable[[Place | Yard], Awaitable[tuple[str, str]]], code: str, trouble: str, place: Place, brisk: None
 ) -> None:
     """It is told at least once: by that sweep, or by a later one when SNS was away, or the sweep has died."""
     user, image_id = await left(place)
@@ -347,6 +348,25 @@ async def test_a_failure_that_a_sweep_finds(
         assert (report.repaired[Kind.NEVER_TOLD], await heard()) == (1, [code])
     report = await sweep_once(place.storage, 0, force=True)
     assert (report.found[Kind.NEVER_TOLD], await heard()) == (0, [])
+
+
+@pytest.mark.parametrize(("left", "code"), FAILURES, ids=[code for _, code in FAILURES])
+async def test_a_sweep_that_dies_anywhere(
+    left: Callable[[Place | Yard], Awaitable[tuple[str, str]]], code: str, endpoint: str, decoders: Decoders
+) -> None:
+    """At its first call, and the next one at its second, and so on: in the end somebody has been told."""
+    async with topic_of(settings_at(endpoint)) as topic, yard_at(endpoint, decoders, topic=topic.arn) as yard:
+        subscriber = await topic.subscribe()
+        _, image_id = await left(yard)
+        for call in range(1, 200):
+            try:
+                await sweep_once(meddled(yard.storage, killed_at(call)), 0, force=True)
+                break
+            except Killed:
+                pass
+        assert 5 < call < 199
+        assert set(await subscriber.statuses()) == {(image_id, "failed")}
+        assert (await yard.sweep(force=True)).found[Kind.NEVER_TOLD] == 0
 
 
 async def test_a_topic_that_is_gone_breaks_no_sweep_off(place: Place, brisk: None) -> None:
