@@ -37,8 +37,9 @@ LONGEST_FIRST = (
     "tests/pipeline/test_shutdown",
     "tests/faults/",
     "tests/monitoring/",
-    "tests/api/test_events",
+    "tests/api/test_event",
     "tests/pipeline/test_topic",
+    "tests/pipeline/test_figures",
     "tests/cli/",
 )
 """Files that take long, by the beginning of their path; else the last of them keeps one process busy alone."""

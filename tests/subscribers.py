@@ -21,13 +21,24 @@ class Subscriber:
 
     async def heard(self) -> list[dict[str, Any]]:
         """What has come since the last time, as SQS delivers it; bodies read as JSON under `said`."""
+        bodies = [(message, json.loads(message["Body"])) for message in await self._taken()]
+        return [
+            {**message, "said": body if self.raw else json.loads(body["Message"]), "envelope": body}
+            for message, body in bodies
+        ]
+
+    async def bodies(self) -> list[str]:
+        """The messages that have come since the last time, in their envelopes or without, as they are."""
+        bodies = [str(message["Body"]) for message in await self._taken()]
+        return bodies if self.raw else [json.loads(body)["Message"] for body in bodies]
+
+    async def _taken(self) -> list[dict[str, Any]]:
         taken: list[dict[str, Any]] = []
         asked = {"QueueUrl": self.url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
         while messages := (await self.sqs.receive_message(**asked)).get("Messages"):
             for message in messages:
                 await self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-                body = json.loads(message["Body"])
-                taken.append({**message, "said": body if self.raw else json.loads(body["Message"]), "envelope": body})
+                taken.append(message)
         return taken
 
     async def statuses(self) -> list[tuple[str, str]]:

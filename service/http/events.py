@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import random
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, cast
 
 from aiohttp import web
@@ -36,6 +36,10 @@ RETRY_MILLISECONDS = (1_000, 3_000)
 BUSY_MILLISECONDS = (10_000, 20_000)
 SHARE = 2
 """One in so many of a process's connections may wait for events; whoever comes then gets what there is and no more."""
+SHARE_OF_A_USER = 16
+"""One in so many of those may be of one user, who else could take them all."""
+FEWEST_OF_A_USER = 6
+"""As many connections as browsers open to a host."""
 
 Known = Record | Receipt | Deleted
 
@@ -72,18 +76,25 @@ async def _known(request: web.Request, user_id: str, image_id: str) -> Known | N
 async def _tell(
     request: web.Request, response: web.StreamResponse, image: tuple[str, str], known: Known, last: str | None
 ) -> None:
-    watch, settings = request.app[WATCH], request.app[SETTINGS]
-    busy = len(watch) >= settings.max_connections // SHARE
+    watch, busy = request.app[WATCH], _is_busy(request, image[0])
+    waits = isinstance(known, Receipt) and not busy
     retry = f"retry: {random.randint(*(BUSY_MILLISECONDS if busy else RETRY_MILLISECONDS))}\n\n"  # noqa: S311
     first = _event(request, image[1], known) if _id(known) != last else ""
-    await response.write((retry + first).encode())
-    if isinstance(known, Receipt) and not busy:
-        with watch.on(image) as news:
+    # Nothing is awaited since the look at their number, so no two take the last place.
+    with watch.on(image) if waits else nullcontext() as news:
+        await response.write((retry + first).encode())
+        if news is not None:
             await _wait(request, response, news)
-        if news.done() and (found := news.result()) is not None:
-            await response.write(_event(request, image[1], found).encode())
+            if news.done() and (found := news.result()) is not None:
+                await response.write(_event(request, image[1], found).encode())
     if request.app[CLOSING].is_set():
         response.force_close()
+
+
+def _is_busy(request: web.Request, user_id: str) -> bool:
+    """Whether one more stream would be one too many, of all or of this user."""
+    watch, most = request.app[WATCH], request.app[SETTINGS].max_connections // SHARE
+    return len(watch) >= most or watch.of(user_id) >= max(FEWEST_OF_A_USER, most // SHARE_OF_A_USER)
 
 
 async def _wait(request: web.Request, response: web.StreamResponse, news: News) -> None:

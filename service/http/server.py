@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -40,6 +41,8 @@ async def listening(
 
     :param parts: add to the application what only some ways to run it have.
     """
+    # As many as there can be: shares are counted of these.
+    settings = replace(settings, max_connections=room(settings.max_connections))
     async with traces.exporting(settings, "cloud-images-service"):
         app = make_app(settings)
         for add in parts:
@@ -49,7 +52,7 @@ async def listening(
         try:
             manager, loop = runner.server, asyncio.get_running_loop()
             assert manager is not None
-            crowd = Crowd(room(settings.max_connections))
+            crowd = Crowd(settings.max_connections)
 
             def connection() -> Connection:
                 return Connection(manager, settings, crowd, loop)

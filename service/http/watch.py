@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -50,11 +51,16 @@ class Watch:
         self._catalog = catalog
         self._closing = closing
         self._waits: dict[Image, _Wait] = {}
+        self._of: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         """How many wait."""
-        return sum(len(wait.waiters) for wait in self._waits.values())
+        return self._of.total()
+
+    def of(self, user_id: str) -> int:
+        """How many of this user wait."""
+        return self._of[user_id]
 
     @contextmanager
     def on(self, image: Image) -> Iterator[News]:
@@ -63,6 +69,7 @@ class Watch:
         news: News = loop.create_future()
         wait = self._waits.setdefault(image, _Wait(loop.time() + TICK_SECONDS))
         wait.waiters.add(news)
+        self._of[image[0]] += 1
         if self._closing.is_set():
             self._end()
         elif self._task is None:
@@ -71,6 +78,9 @@ class Watch:
         try:
             yield news
         finally:
+            self._of[image[0]] -= 1
+            if not self._of[image[0]]:
+                del self._of[image[0]]
             wait.waiters.discard(news)
             if not wait.waiters and self._waits.get(image) is wait:
                 del self._waits[image]

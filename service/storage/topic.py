@@ -24,6 +24,8 @@ from service.storage.aws import calling, client, error_code, told, unavailable
 log = logging.getLogger(__name__)
 
 VERSION = 1
+MOST_BYTES = 256 * 1024
+"""Of a message: https://docs.aws.amazon.com/general/latest/gr/sns.html"""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds. After a call in vain nobody waits for another one until they are over; the pause doubles each time."""
 FORBIDDEN = {"NotFound", "NotFoundException", "AuthorizationError", "AuthorizationErrorException", "AccessDenied"}
@@ -76,6 +78,15 @@ class Topic:
     async def check(self) -> None:
         """Whether the topic is there and answers; needs `sns:GetTopicAttributes`, which nothing else does."""
         told("sns", await self._call("get_topic_attributes", TopicArn=self._arn), "Attributes")
+
+    async def publish_in_vain(self) -> None:
+        """Publish what SNS must refuse, so nobody gets it: too long, and no JSON though it says so."""
+        message = "x" * (MOST_BYTES + 1)
+        told(
+            "sns",
+            await self._call("publish", TopicArn=self._arn, MessageStructure="json", Message=message),
+            "MessageId",
+        )
 
     async def _call(self, name: str, **parameters: Any) -> Any:
         async with calling("sns"):

@@ -335,9 +335,16 @@ async def test_who_takes_nothing(settings: Settings, tmp_path: Path) -> None:
             one.close()
 
 
-async def test_half_of_the_connections_at_most_wait(settings: Settings) -> None:
+@pytest.mark.parametrize("limited_by", ["setting", "open_files"])
+async def test_half_of_the_connections_at_most_wait(
+    limited_by: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever comes then gets what there is, and is told to come again later; so there is room for others."""
-    async with client_of(replace(settings, max_connections=10), new_user()) as client, AsyncExitStack() as opened:
+    if limited_by == "open_files":
+        monkeypatch.setattr("service.http.server.room", lambda wanted: 10)
+    else:
+        settings = replace(settings, max_connections=10)
+    async with client_of(settings, new_user()) as client, AsyncExitStack() as opened:
         path = await queued(client)
 
         async def enter() -> Stream:
@@ -351,6 +358,54 @@ async def test_half_of_the_connections_at_most_wait(settings: Settings) -> None:
         assert (first.retry or 0) >= 10_000
         assert [(event := await busy.status()) and event.id, await busy.status()] == ["queued-0", None]
         assert (await client.ask("DELETE", path)).status == 204
+
+
+async def test_each_user_has_a_share(settings: Settings) -> None:
+    """One who takes all of it gets no more than what there is; others wait as ever, and so does who leaves one."""
+    async with (
+        client_of(replace(settings, max_connections=2 * 16 * 8), new_user()) as client,
+        AsyncExitStack() as opened,
+    ):
+        path = await queued(client)
+
+        async def enter(user: Client, path: str, last: str | None = None) -> tuple[Stream, int]:
+            stream = await opened.enter_async_context(streaming(user.url, user.user, path, last))
+            first = await stream.block()
+            assert first
+            return stream, first.retry or 0
+
+        taken = [await enter(client, path) for _ in range(8)]
+        assert all(retry <= 3_000 for _, retry in taken)
+        busy, retry = await enter(client, path)
+        assert retry >= 10_000
+        assert [(event := await busy.status()) and event.id, await busy.status()] == ["queued-0", None]
+        # To one who knows the first event already there is nothing to be said.
+        again, retry = await enter(client, path, "queued-0")
+        assert (retry >= 10_000, await again.status()) == (True, None)
+        other = client.as_user(new_user())
+        stream, retry = await enter(other, await queued(other))
+        assert (retry <= 3_000, (event := await stream.status()) and event.id) == (True, "queued-0")
+        taken[0][0].writer.close()
+
+        async def has_room() -> bool:
+            return (await enter(client, path))[1] <= 3_000
+
+        await until(has_room)
+        assert (await client.ask("DELETE", path)).status == 204
+        (known, gone) = [await taken[1][0].status() for _ in range(2)]
+        assert [known and known.id, gone and gone.id] == ["queued-0", "deleted"]
+
+
+async def test_a_small_service_has_room_for_a_browser(settings: Settings) -> None:
+    """Six streams, as many connections as it opens to a host."""
+    async with client_of(replace(settings, max_connections=40), new_user()) as client, AsyncExitStack() as opened:
+        path = await queued(client)
+        retries = []
+        for _ in range(7):
+            stream = await opened.enter_async_context(streaming(client.url, client.user, path))
+            first = await stream.block()
+            retries.append(first and (first.retry or 0) >= 10_000)
+        assert retries == [False] * 6 + [True]
 
 
 async def test_many_streams(settings: Settings, decoders: Decoders, tmp_path: Path) -> None:

@@ -18,13 +18,15 @@ from service.storage import Storage
 from service.storage.aws import clients
 from service.storage.checkup import check_aws
 from service.storage.provision import provision
+from tests.aws_commands import commands_in, performed, read
 from tests.backstage import drain, until
 from tests.checkups import Report, checked
 from tests.conftest import settings_at
 from tests.faults.between import LOOPBACK
 from tests.faults.exchange import Exchange
-from tests.faults.kinds import Fault
+from tests.faults.kinds import Fault, says
 from tests.faults.proxy import proxy_to, through
+from tests.subscribers import topic_of
 from worker.decoder import Decoders
 
 
@@ -123,6 +125,12 @@ async def _short_visibility(settings: Settings) -> None:
     await _attributes(settings, VisibilityTimeout="30")
 
 
+async def _short_lived_dead_letters(settings: Settings) -> None:
+    async with clients(settings, "sqs") as (sqs,):
+        url = (await sqs.get_queue_url(QueueName=settings.dead_letter_queue))["QueueUrl"]
+        await sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "86400"})
+
+
 async def _no_dead_letter_queue(settings: Settings) -> None:
     async with clients(settings, "sqs") as (sqs,):
         url = (await sqs.get_queue_url(QueueName=settings.dead_letter_queue))["QueueUrl"]
@@ -176,6 +184,7 @@ BROKEN: list[tuple[Break, str, State, str, str]] = [
     (_other_count, "redrive policy", State.WARNING, "2 deliveries, not MAX_DELIVERIES=5", '\\"maxReceiveCount\\": 5'),
     (_other_dead_letters, "redrive policy", State.WRONG, "-other", "IMAGE_DEAD_LETTER_QUEUE="),
     (_short_visibility, "visibility", State.WARNING, "30 s", "VisibilityTimeout=120"),
+    (_short_lived_dead_letters, "redrive policy", State.WARNING, "a shorter time", "MessageRetentionPeriod=1209600"),
     (_no_dead_letter_queue, "dead-letter queue", State.WRONG, "there is no such queue", PROVISION),
     (_dead_letter, "dead-letter queue", State.WARNING, "1 dead letter", "cloud-images redrive"),
     (_no_lifecycle, "lifecycle", State.WARNING, "cloud-images-staged", PROVISION),
@@ -189,7 +198,7 @@ BROKEN: list[tuple[Break, str, State, str, str]] = [
 
 @pytest.mark.parametrize(("broken", "what", "state", "seen", "mend"), BROKEN, ids=[one[0].__name__ for one in BROKEN])
 async def test_what_is_broken(endpoint: str, broken: Break, what: str, state: State, seen: str, mend: str) -> None:
-    """It is told, with how to mend it; `provision` mends what it is said to; nothing else is said to be wrong."""
+    """It is told, with how to mend it; `provision` and commands mend what they are said to; nothing else is wrong."""
     settings = settings_at(endpoint)
     await provision(settings)
     await broken(settings)
@@ -199,8 +208,12 @@ async def test_what_is_broken(endpoint: str, broken: Break, what: str, state: St
     assert seen in found.seen
     assert mend in found.mend
     assert report.wrong == ({what} if state is State.WRONG else set())
+    commands = [read(command) for command in commands_in(found.mend)]
+    for command in filter(None, commands):
+        await performed(settings, command)
     if mend == PROVISION:
         await provision(settings)
+    if mend == PROVISION or (commands and broken is not _images_expire):
         assert (await checked(settings))[what].state is State.OK
 
 
@@ -350,16 +363,49 @@ async def test_a_name_that_nobody_knows(settings: Settings, monkeypatch: pytest.
 
 
 async def test_the_topic(settings: Settings) -> None:
-    """Is it there, where there is to be one; nothing is published."""
-    told = replace(settings, endpoint_sns=settings.endpoint_s3)
-    async with clients(told, "sns") as (sns,):
-        arn = (await sns.create_topic(Name=settings.queue))["TopicArn"]
-    report = await checked(replace(told, topic=arn))
-    assert report.besides(State.OK) == {}
-    assert arn in report["topic"].seen
-    report = await checked(replace(told, topic=f"{arn}-other"))
+    """Is it there, where there is to be one? What is tried is heard by nobody; what is told for that can be run."""
+    for fifo in (False, True):
+        async with topic_of(settings, fifo=fifo) as topic:
+            told, subscriber = replace(settings, topic=topic.arn), await topic.subscribe(raw=False)
+            report = await checked(told)
+            assert set(report.besides(State.OK)) == {"sns publish"}
+            assert topic.arn in report["topic"].seen
+            assert report["sns publish"].state is State.UNCHECKED
+            assert await subscriber.heard() == []
+            (command,) = commands_in(report["sns publish"].mend)
+            assert topic.arn in command
+            if not fifo:
+                await performed(told, read(command) or pytest.fail(command))
+                assert await until(subscriber.bodies) == ["test"]
+    report = await checked(replace(told, topic=f"{topic.arn}-other"))
     assert report.wrong == {"topic"}
     assert "IMAGE_TOPIC_ARN" in report["topic"].mend
+    assert report["sns publish"].seen == "because `topic` is not right"
+
+
+@pytest.mark.parametrize("calls", [("sns Publish",), ("sns GetTopicAttributes", "sns Publish")])
+async def test_a_topic_that_is_not_for_these_credentials(settings: Settings, calls: tuple[str, ...]) -> None:
+    """That is certain, whoever may look at the topic; and it is needed of the worker only."""
+    async with topic_of(settings) as topic, proxy_to(str(settings.endpoint_sns)) as proxy:
+        with ExitStack() as stack:
+            for call in calls:
+                stack.enter_context(proxy.breaking(call, "denied"))
+            report = await checked(replace(through(settings, proxy, ("sns",)), topic=topic.arn))
+    found = report["sns publish"]
+    assert (found.state, found.seen) == (State.WARNING, "these credentials may not sns:Publish")
+    assert "if they are the worker's" in found.mend
+    assert report["topic"].state is (State.UNCHECKED if len(calls) == 2 else State.OK)
+
+
+async def test_a_topic_that_takes_anything(settings: Settings) -> None:
+    """Is none of AWS's."""
+    taken = says(
+        200, b"<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>", "text/xml"
+    )
+    async with topic_of(settings) as topic, proxy_to(str(settings.endpoint_sns)) as proxy:
+        with proxy.breaking("sns Publish", taken):
+            report = await checked(replace(through(settings, proxy, ("sns",)), topic=topic.arn))
+    assert (report["sns publish"].state, "must refuse" in report["sns publish"].seen) == (State.WARNING, True)
 
 
 async def test_endpoints_that_hang(settings: Settings) -> None:

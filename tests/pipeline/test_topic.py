@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,18 +20,23 @@ from service.storage.messages import Delivery
 from tests.api.records import FIELDS, now_id, record, settle
 from tests.backstage import Backstage, backstage_of, drain, final, until, working
 from tests.bad_pictures import ONLY_DECODING_TELLS
+from tests.conftest import settings_at
 from tests.direct import form_for, post
 from tests.driver import Client
 from tests.faults.proxy import Proxy, proxy_to, through
 from tests.faults.stories import new_user
-from tests.meddling import Killed, meddled
+from tests.meddling import Killed, killed_at, meddled
 from tests.pictures import TINY
 from tests.subscribers import Subscribed, Subscriber, topic_of
+from tests.sweeping import Yard, receipt_of, yard_at
 from worker import deliveries
 from worker.decoder import Decoders
 from worker.deliveries import Deliveries
 from worker.redrive import redrive
+from worker.sweep.report import Kind
 from worker.sweep.stages import sweep_once
+from worker.sweep.sweep import MOST_FAILURES
+from worker.sweep.waiting import MOST_RESENDS
 
 PNG = TINY["image/png"]
 MORE = {"v", "id", "user_id"}
@@ -280,26 +285,100 @@ async def test_a_failure_of_the_last_delivery(client: Client, place: Place, deco
     assert heard["said"]["id"] == f"{image_id}:ready:2"
 
 
-async def test_a_failure_that_a_sweep_finds(client: Client, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """A record without bytes; when SNS is away then, the record says so all the same."""
-    for away in (False, True):
-        user = new_user()
-        image_id = now_id()
-        # Others whose bytes are there, else the bucket is taken for lost.
-        sound = [record(user, sha256="1" * 64) for _ in range(2)]
-        await settle(place.storage, *sound, record(user, image_id))
-        for one in sound:
-            for name in ("original", "thumb"):
-                await place.storage.objects.put_image(one.receipt, name, "image/jpeg", b"x")
-        if away:
-            await place.topic.sns.delete_topic(TopicArn=place.topic.arn)
+async def _without_bytes(place: Place | Yard) -> tuple[str, str]:
+    """A record whose original is gone; there are others whose bytes are there, else the bucket is taken for lost."""
+    user, image_id = new_user(), now_id()
+    sound = [record(user, sha256="1" * 64) for _ in range(2)]
+    await settle(place.storage, *sound, record(user, image_id))
+    for one in sound:
+        for name in ("original", "thumb"):
+            await place.storage.objects.put_image(one.receipt, name, "image/jpeg", b"x")
+    return user, image_id
+
+
+async def _without_worker(place: Place | Yard) -> tuple[str, str]:
+    """An upload whose message was sent again as often as it is, and nothing came of it."""
+    receipt = receipt_of(new_user())
+    await place.storage.objects.put_staged(receipt, [b"?"])
+    key = f"incoming/{receipt.user_id}/{receipt.image_id}"
+    await place.storage.resends.note(receipt.user_id, key, MOST_RESENDS)
+    # What S3 says to try the queue.
+    await place.backstage.sqs.purge_queue(QueueUrl=await place.storage.queue.url())
+    return receipt.user_id, receipt.image_id
+
+
+FAILURES = [(_without_bytes, "bytes_missing"), (_without_worker, "never_processed")]
+
+
+@pytest.mark.parametrize(("left", "code"), FAILURES, ids=[code for _, code in FAILURES])
+@pytest.mark.parametrize("trouble", ["none", "away", "killed", "without_topic"])
+async def test_a_failure_that_a_sweep_finds(
+    left: Callable[[Place | Yard], Awaitable[tuple[str, str]]], code: str, trouble: str, place: Place, brisk: None
+) -> None:
+    """It is told at least once: by that sweep, or by a later one when SNS was away, or the sweep has died."""
+    user, image_id = await left(place)
+
+    async def heard() -> list[str]:
+        came = [one["said"] for one in await place.subscriber.heard()]
+        return [one["reason"]["code"] for one in came if one["image_id"] == image_id]
+
+    async def before(name: str, args: tuple[Any, ...]) -> None:
+        if name == "publish":
+            raise Killed
+
+    if trouble == "away":
+        with place.proxy.breaking("sns Publish", "internal_error"):
+            report = await sweep_once(place.storage, 0, force=True)
+        assert report.broken_off is None
+    elif trouble == "killed":
+        with pytest.raises(Killed):
+            await sweep_once(meddled(place.storage, before), 0, force=True)
+    elif trouble == "without_topic":
+        async with open_storage(replace(place.settings, topic=None)) as storage:
+            await sweep_once(storage, 0, force=True)
+    else:
+        await sweep_once(place.storage, 0, force=True)
+    known = await place.storage.catalog.get(user, image_id)
+    assert getattr(known, "status", None) is Status.FAILED
+    assert await heard() == ([code] if trouble == "none" else [])
+    if trouble != "none":
+        report = await sweep_once(place.storage, 0, dry_run=True, force=True)
+        assert (report.found[Kind.NEVER_TOLD], report.repaired[Kind.NEVER_TOLD], await heard()) == (1, 0, [])
         report = await sweep_once(place.storage, 0, force=True)
-        assert report.repaired
-        known = await place.storage.catalog.get(user, image_id)
-        assert getattr(known, "status", None) is Status.FAILED
-        heard = [one["said"] for one in await place.subscriber.heard() if one["said"]["image_id"] == image_id]
-        assert [one["reason"]["code"] for one in heard] == ([] if away else ["bytes_missing"])
-        assert (f"nobody is told of the status of image {image_id}" in caplog.text) is away
+        assert (report.repaired[Kind.NEVER_TOLD], await heard()) == (1, [code])
+    report = await sweep_once(place.storage, 0, force=True)
+    assert (report.found[Kind.NEVER_TOLD], await heard()) == (0, [])
+
+
+@pytest.mark.parametrize(("left", "code"), FAILURES, ids=[code for _, code in FAILURES])
+async def test_a_sweep_that_dies_anywhere(
+    left: Callable[[Place | Yard], Awaitable[tuple[str, str]]], code: str, endpoint: str, decoders: Decoders
+) -> None:
+    """At its first call, and the next one at its second, and so on: in the end somebody has been told."""
+    async with topic_of(settings_at(endpoint)) as topic, yard_at(endpoint, decoders, topic=topic.arn) as yard:
+        subscriber = await topic.subscribe()
+        _, image_id = await left(yard)
+        for call in range(1, 200):
+            try:
+                await sweep_once(meddled(yard.storage, killed_at(call)), 0, force=True)
+                break
+            except Killed:
+                pass
+        assert 5 < call < 199
+        assert set(await subscriber.statuses()) == {(image_id, "failed")}
+        assert (await yard.sweep(force=True)).found[Kind.NEVER_TOLD] == 0
+
+
+async def test_a_topic_that_is_gone_breaks_no_sweep_off(place: Place, brisk: None) -> None:
+    """However many failures nobody can be told of."""
+    for _ in range(MOST_FAILURES + 2):
+        await _without_bytes(place)
+    await place.topic.sns.delete_topic(TopicArn=place.topic.arn)
+    for _ in range(2):
+        report = await sweep_once(place.storage, 0, force=True)
+        assert report.broken_off is None
+    assert report.found[Kind.NEVER_TOLD] == MOST_FAILURES + 2
+    assert report.left_over >= MOST_FAILURES + 2
 
 
 def test_the_longest_message_fits() -> None:

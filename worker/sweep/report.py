@@ -24,6 +24,7 @@ class Kind(StrEnum):
     RECORD_WITHOUT_VARIANTS = "record_without_variants"
     ORIGINAL_IS_BACK = "original_is_back"
     RESERVED_FOR_NOTHING = "reserved_for_nothing"
+    NEVER_TOLD = "never_told"
     UNKNOWN_KEY = "unknown_key"
     NOT_REPAIRED = "not_repaired"
 
@@ -41,6 +42,7 @@ REPAIRS = {
     Kind.RECORD_WITHOUT_VARIANTS: "original staged once more",
     Kind.ORIGINAL_IS_BACK: "original staged once more",
     Kind.RESERVED_FOR_NOTHING: "counted no more",
+    Kind.NEVER_TOLD: "the topic is told",
     Kind.UNKNOWN_KEY: "not ours to remove",
     Kind.NOT_REPAIRED: "see the log",
 }

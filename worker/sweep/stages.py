@@ -17,6 +17,7 @@ from worker.sweep.report import Report
 from worker.sweep.reservations import Reservations
 from worker.sweep.stored import Stored
 from worker.sweep.sweep import Sweep
+from worker.sweep.untold import Untold
 from worker.sweep.waiting import Waiting
 
 STAGES = ("incoming", "direct", "images", "records")
@@ -51,6 +52,7 @@ class Sweeper:
         self._stored = Stored(sweep)
         self._records = Records(sweep, self._waiting)
         self._reservations = Reservations(sweep)
+        self._untold = Untold(sweep)
 
     async def run(self, position: Position = START) -> AsyncIterator[Position]:
         """Sweep from there to the end; yields after each page where it stands.
@@ -82,6 +84,7 @@ class Sweeper:
         page = await self._storage.survey.page(after)
         await self._records.look(page.entries)
         await self._reservations.look(page.reservations)
+        await self._untold.look(page.entries)
         return page.last
 
 

@@ -75,8 +75,8 @@ async def _lifecycle(s3: Any, bucket: dict[str, str]) -> str:
         if expires and ("images/".startswith(prefix) or prefix.startswith("images/")):
             wrong(
                 f"rule {rule.get('ID')!r} lets images expire",
-                f"give it another prefix, or remove it (aws s3api get-bucket-lifecycle-configuration "
-                f"--bucket {bucket['Bucket']} shows it)",
+                f"give it another prefix, or remove it; to see it, run: aws s3api get-bucket-lifecycle-configuration "
+                f"--bucket {bucket['Bucket']}",
             )
     missing = {rule["ID"] for rule in LIFECYCLE} - {rule.get("ID") for rule in rules}
     if missing:

@@ -57,7 +57,7 @@ HINTS: list[tuple[tuple[str, ...], str, str]] = [
     (
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"),
         "it is in another region",
-        "set AWS_DEFAULT_REGION to the bucket's (run: aws s3api get-bucket-location --bucket NAME)",
+        "set AWS_DEFAULT_REGION to the bucket's; null is us-east-1 (run: aws s3api get-bucket-location --bucket NAME)",
     ),
 ]
 DENIED = {

@@ -52,8 +52,7 @@ async def check_queues(examination: Examination, settings: Settings, sqs: Any, q
         if seconds < settings.visibility_seconds:
             warn(
                 f"on Lambda a message is hidden for {seconds} s, not VISIBILITY_SECONDS={settings.visibility_seconds}",
-                f"run: aws sqs set-queue-attributes --queue-url {urls[settings.queue]} "
-                f"--attributes VisibilityTimeout={settings.visibility_seconds}",
+                _set(settings.queue, f"VisibilityTimeout={settings.visibility_seconds}"),
             )
         return f"{seconds} seconds"
 
@@ -83,26 +82,29 @@ def _redrive(queue: Attributes, dead: Attributes | None, settings: Settings) -> 
         wrong("the queue has none: what cannot be processed comes again for ever", PROVISION)
     policy = json.loads(queue["RedrivePolicy"])
     target, most = str(policy.get("deadLetterTargetArn", "")), int(policy.get("maxReceiveCount", 0))
-    mend = (
-        f"run: aws sqs set-queue-attributes --queue-url $(aws sqs get-queue-url --queue-name {settings.queue} --query "
-        "QueueUrl --output text) --attributes '"
-        + json.dumps({"RedrivePolicy": json.dumps(policy | {"maxReceiveCount": settings.max_deliveries})})
-        + "'"
-    )
+    policy_wanted = json.dumps(policy | {"maxReceiveCount": settings.max_deliveries})
     if target.rpartition(":")[2] != settings.dead_letter_queue:
         wrong(
             f"dead letters go to {target.rpartition(':')[2]}, where `redrive` does not look",
             f"set IMAGE_DEAD_LETTER_QUEUE={target.rpartition(':')[2]}, or give the queue another policy",
         )
     if most != settings.max_deliveries:
-        warn(f"{most} deliveries, not MAX_DELIVERIES={settings.max_deliveries}; the queue's number counts", mend)
+        warn(
+            f"{most} deliveries, not MAX_DELIVERIES={settings.max_deliveries}; the queue's number counts",
+            _set(settings.queue, "'" + json.dumps({"RedrivePolicy": policy_wanted}) + "'"),
+        )
     if dead and int(dead.get("MessageRetentionPeriod", 0)) < int(queue.get("MessageRetentionPeriod", 0)):
         warn(
             "dead letters are kept for a shorter time than messages, and their age counts from the first sending",
-            f"run: aws sqs set-queue-attributes --queue-url … --attributes "
-            f"MessageRetentionPeriod={queue['MessageRetentionPeriod']} of {settings.dead_letter_queue}",
+            _set(settings.dead_letter_queue, f"MessageRetentionPeriod={queue['MessageRetentionPeriod']}"),
         )
     return f"after {most} deliveries to {settings.dead_letter_queue}"
+
+
+def _set(queue: str, attributes: str) -> str:
+    """What sets attributes of a queue."""
+    url = f"$(aws sqs get-queue-url --queue-name {queue} --query QueueUrl --output text)"
+    return f"run: aws sqs set-queue-attributes --queue-url {url} --attributes {attributes}"
 
 
 async def _take(sqs: Any, url: str, arn: str) -> None:
