@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.cli.asking import Mistake
+from service.cli.ending import Mistake
 from service.cli.upload import STDIN
 from service.remote.content import HEAD, kind_of, kind_of_name
 

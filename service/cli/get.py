@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.asking import Ask, Mistake, asks, each
-from service.cli.images import Ids
+from service.cli.asking import Ask, Ids, asks
+from service.cli.ending import Mistake, each
 from service.cli.plain import plain, size_of
 
 STDOUT = "-"

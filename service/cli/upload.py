@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.asking import INTERRUPTED, Ask, Mistake, asks
+from service.cli.asking import Ask, asks
+from service.cli.ending import Mistake
+from service.cli.interrupts import INTERRUPTED
 
 STDIN = "-"
 

@@ -19,11 +19,11 @@ from service.remote.content import Content
 from service.settings import Settings
 from tests.api.processes import Ended, environment, started
 from tests.backstage import until
-from tests.cli.conftest import Person
+from tests.cli.conftest import BARE, Person
 from tests.cli.link import link_to
 from tests.cli.odd import odd, says
 from tests.cli.terminal import on_terminal
-from tests.cli.test_retries import IMAGE
+from tests.cli.test_retries import IMAGE, USAGE
 from tests.local_aws import free_port
 from tests.pictures import png
 
@@ -71,6 +71,35 @@ async def test_ctrl_c(person: Person) -> None:
     assert again.code == 0
     assert json.loads(again.out.splitlines()[-1])["summary"]["files"] == FILES
     await each_once(person)
+
+
+@pytest.mark.parametrize("module", ["typer", "aiohttp"])
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "ignored"])
+async def test_ctrl_c_while_modules_are_loaded(module: str, ignored: bool, tmp_path: Path) -> None:
+    """As soon as the first line of ours runs; unless it is to be ignored, as behind `nohup`."""
+    (tmp_path / f"{module}.py").write_text(
+        "import os, signal, sys\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.path.remove({str(tmp_path)!r})\n"
+        "del sys.modules[__name__]\n"
+        f"import {module}\n"
+    )
+    async with odd(USAGE) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service.cli", "usage"),
+            env={
+                **{"PATH": os.environ["PATH"], **BARE, "CLOUD_IMAGES_URL": server.url},
+                "PYTHONPATH": f"{tmp_path}{os.pathsep}{BARE['PYTHONPATH']}",
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    if ignored:
+        assert (process.returncode, err) == (0, b"")
+    else:
+        assert (process.returncode, out, err) == (130, b"", b"cloud-images: interrupted.\n")
 
 
 @pytest.mark.usefixtures("batch")
