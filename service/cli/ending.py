@@ -34,10 +34,9 @@ def ending(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         complain("interrupted.")
         raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
-        if isinstance(error, BrokenPipeError) or (
-            isinstance(error, ExceptionGroup) and error.subgroup(BrokenPipeError)
-        ):
+    except Exception as raised:
+        error = _first(raised)
+        if isinstance(error, BrokenPipeError):
             # Who reads the output has had enough. What is left of it goes nowhere, without a complaint at the exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(1) from None
@@ -50,6 +49,13 @@ def ending(debug: bool) -> Iterator[None]:
         words = isinstance(error, Problem) and error.code == "invalid_parameter"
         one_thing = isinstance(error, Problem | Damaged | OSError) and not (words or ends_all(error))
         raise SystemExit(1 if one_thing else 2) from None
+
+
+def _first(error: Exception) -> Exception:
+    """Of several that have ended several things at once."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def told(error: Exception) -> str:

@@ -27,10 +27,12 @@ class Found:
 def find(named: Iterable[str], *, recursive: bool) -> Found:
     """Look at all that is named. Files named by themselves are always tried: the service says what is wrong with them.
 
-    :raises Mistake: a folder without `recursive`, or `-` more than once.
+    :raises Mistake: a folder without `recursive`, or an empty name.
     """
     found, seen = Found(), set[str]()
     for name in dict.fromkeys(named):
+        if not name:  # of a variable that is not set, mostly; to Path it is the folder where one is
+            raise Mistake("One of the names is empty.")
         path = Path(name)
         if name == STDIN:
             found.files.append(path)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,12 +50,16 @@ async def fetch(calls: Calls, image_id: str, variant: str, file: IO[bytes], prog
 
 async def fetch_to(calls: Calls, image_id: str, variant: str, target: Path, progress: Progress | None) -> int:
     """As `fetch`, into a file of that name, which appears when it is whole."""
-    target = Path(os.path.realpath(target))  # what a link leads to is replaced, not the link
-    part = target.with_name(f".cloud-images-{uuid.uuid4().hex}.part")
+    place = Path(os.path.realpath(target))  # what a link leads to is replaced, not the link
+    part = place.with_name(f".cloud-images-{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:
             size = await fetch(calls, image_id, variant, file, progress)
-        part.replace(target)
+        part.replace(place)
+    except OSError as error:
+        # A name that nobody has given says nothing to anybody.
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return size

@@ -53,10 +53,11 @@ def refuse(answer: Answer) -> Answer:
         detail = f"It redirects to {location}; is the service there?"
     if answer.status == 407:
         detail = f"The proxy does not know who is asking. {PROXY_USER}"
+    elsewhere = " Is the service at this address?" if answer.status in (404, 405) else ""
     raise KINDS.get(answer.status, Problem)(
         answer.status,
         str(said.get("code") or f"http_{answer.status}"),
-        str(detail or f"The answer is {answer.status}, without a reason."),
+        str(detail or f"The answer is {answer.status}, without a reason.{elsewhere}"),
         retry_after=seconds_of(answer.headers.get("Retry-After")),
         image_id=said.get("image_id"),
     )
@@ -72,6 +73,9 @@ def unreachable(url: URL, error: Exception) -> ImagesError:
         kind = Unreachable if error.status >= 500 else ImagesError
         hint = f" {PROXY_USER}" if error.status == 407 else ""
         return kind(f"The proxy does not let through to {url}: {error.status} {error.message}.{hint}")
+    if isinstance(error, aiohttp.ClientResponseError):
+        hint = " Is it https?" if url.scheme == "http" else ""
+        return Unreachable(f"{url} answers something that is not HTTP.{hint}")
     if isinstance(error, aiohttp.ClientConnectorError):
         number, said = error.errno or 0, error.os_error.strerror
         why = os.strerror(number) if number in errno.errorcode else said or str(error.os_error)

@@ -12,6 +12,7 @@ from yarl import URL
 from service.remote.content import Content
 from service.remote.proxies import proxy_for
 from service.remote.replies import Answer, refuse, unreachable
+from service.remote.requests import checked_query
 from service.remote.sending import Progress, Sending
 
 CONNECT_SECONDS = 10.0
@@ -69,7 +70,7 @@ class Transport:
         if body is not None:
             named["Content-Type"], data = "application/json", json.dumps(body).encode()
             content = Content(len(data), b"", data)
-        url = self.url(path).with_query(query) if query else self.url(path)
+        url = self.url(path).with_query(checked_query(query)) if query else self.url(path)
         return refuse(await self.send(method, url, named, content, seconds, progress))
 
     async def send(

@@ -7,11 +7,13 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from service.cli.aside import aside
 from service.cli.bars import Bars
 from service.cli.batch import Batch, Wanted
 from service.client import Client, Retries, Unreachable, content_of
@@ -202,6 +204,31 @@ async def test_ctrl_c_at_an_endless_stdin(person: Person) -> None:
         os.close(begin)
     assert (process.returncode, err) == (130, b"")
     assert b"1 not sent" in out
+
+
+async def test_what_is_done_aside() -> None:
+    """A loop that ends does not wait for it: a disk may be looked through, or stdin be read, without end."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless() -> bool:
+        begun.set()
+        return ended.wait(60)
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(aside(endless))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        await task
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.to_thread(asyncio.run, interrupted())
+        assert not ended.is_set()
+    finally:
+        ended.set()
+    assert await aside(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        await aside(lambda: 1 // 0)
 
 
 async def test_bytes_are_not_held_while_a_worker_is_busy(tmp_path: Path) -> None:

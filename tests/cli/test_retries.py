@@ -18,6 +18,7 @@ from service.client import (
     Damaged,
     ImagesError,
     Problem,
+    Refused,
     Retries,
     TooManyRequests,
     Unavailable,
@@ -257,6 +258,17 @@ def test_a_password_in_the_url(url: str) -> None:
     with pytest.raises(ValueError, match="no user and no password") as error:
         Client(url)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("odd_bytes", [{"tag": "\udcff"}, {"status": "a\udc80"}])
+async def test_what_is_no_text(odd_bytes: dict[str, str]) -> None:
+    """It is refused, not left out: a list with a filter that is none would show everything."""
+    async with odd(says(200, {"images": [], "next_cursor": None})) as server, of(server) as client:
+        with pytest.raises(Refused, match=f"`{next(iter(odd_bytes))}` is no valid text"):
+            await client.page(**odd_bytes)  # type: ignore[arg-type]
+        with pytest.raises(Refused, match="`title` is no valid text"):
+            await client.upload(jpeg().data, title="\udcff")
+    assert server.asked == []
 
 
 async def test_https_to_a_port_of_http() -> None:
