@@ -359,6 +359,16 @@ async def test_credentials_stay_at_home(tmp_path: Path) -> None:
     }
 
 
+async def test_s3_does_not_answer() -> None:
+    """It is S3 that is named then, without what is signed."""
+    s3 = f"http://127.0.0.1:{free_port()}"
+    to_s3 = delivers(says(302, Location=f"{s3}/bucket?X-Amz-Signature=a"))
+    async with odd(to_s3) as server, of(server, Retries(tries=1)) as client:
+        with pytest.raises(Unreachable) as error:
+            await client.content(ID)
+    assert str(error.value) == f"{s3} does not answer: Connection refused."
+
+
 async def test_a_gateway_with_words_of_its_own() -> None:
     """They are told as well as its status."""
     async with odd(says(403, {"message": "Missing Authentication Token"})) as server, of(server) as client:
