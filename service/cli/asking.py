@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -54,7 +55,10 @@ def asks(command: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., None
         with ending(given["debug"]):
             with ending_at_once():
                 import service.client  # noqa: F401  # with all of aiohttp, which takes a moment
-            raise SystemExit(asyncio.run(command(functools.partial(_client, given), **words)))
+            code = asyncio.run(command(functools.partial(_client, given), **words))
+            if sys.stdout:
+                sys.stdout.flush()  # while there is still someone to say that it failed
+            raise SystemExit(code)
 
     run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in (*own, *shared)}

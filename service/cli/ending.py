@@ -37,8 +37,7 @@ def ending(debug: bool) -> Iterator[None]:
     except Exception as raised:
         error = _first(raised)
         if isinstance(error, BrokenPipeError):
-            # Who reads the output has had enough. What is left of it goes nowhere, without a complaint at the exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _let_go()  # who reads the output has had enough
             raise SystemExit(1) from None
         if debug:
             traceback.print_exception(error)
@@ -48,7 +47,17 @@ def ending(debug: bool) -> Iterator[None]:
             complain(f"a fault of its own: {type(error).__name__}: {error} (--debug shows where)")
         words = isinstance(error, Problem) and error.code == "invalid_parameter"
         one_thing = isinstance(error, Problem | Damaged | OSError) and not (words or ends_all(error))
+        _let_go()
         raise SystemExit(1 if one_thing else 2) from None
+
+
+def _let_go() -> None:
+    """What of the output cannot be written goes nowhere, without a complaint of the interpreter when it ends."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _first(error: Exception) -> Exception:

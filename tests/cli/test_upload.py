@@ -281,16 +281,17 @@ async def test_an_old_terminal(person: Person) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 async def test_a_full_disk_behind_stdout(person: Person) -> None:
-    """One line that says so."""
+    """One line that says so, whether it is found out by the first line or by the last."""
     person.put("a.jpg", jpeg())
-    process = await asyncio.create_subprocess_shell(
-        f'"{sys.executable}" -m service.cli upload a.jpg > /dev/full',
-        env={"PATH": os.environ["PATH"], **person.environment},
-        cwd=person.folder,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, err = await process.communicate()
-    assert (process.returncode, err) == (1, b"cloud-images: No space left on device\n")
+    for words in ("upload a.jpg", "usage"):
+        process = await asyncio.create_subprocess_shell(
+            f'"{sys.executable}" -m service.cli {words} > /dev/full',
+            env={"PATH": os.environ["PATH"], **person.environment},
+            cwd=person.folder,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+        assert (process.returncode, err) == (1, b"cloud-images: No space left on device\n")
 
 
 async def test_a_reader_that_has_had_enough(person: Person) -> None:
