@@ -56,11 +56,11 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def scrubbed_environment() -> Iterator[None]:
-    """No test sees the developer's AWS, nor settings that happen to be in the shell."""
+    """No test sees the developer's AWS and proxies, nor settings that happen to be in the shell."""
     ours = {name for one in Settings.__dataclass_fields__.values() for name in one.metadata["env"]}
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("AWS_") or name in ours:
+            if name.startswith("AWS_") or name.lower().endswith("_proxy") or name in ours:
                 patch.delenv(name)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -1,42 +1,14 @@
-"""The command line `cloud-images`."""
+"""The command line `cloud-images`. Its commands are in `app`, which takes a moment to load."""
 
-from collections.abc import Callable
-
-import typer
-
-from service.cli import keys
-from service.cli.doctor import doctor
-from service.cli.get import get
-from service.cli.images import delete, list_images, show, tag, usage
-from service.cli.running import dev, serve, worker
-from service.cli.upkeep import provision, redrive, sweep
-from service.cli.upload import upload
-
-app = typer.Typer(
-    help="Takes image uploads, checks them while they arrive, and stores them in S3 and DynamoDB.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-Commands = dict[str, Callable[..., None]]
-USE: Commands = {
-    "upload": upload,
-    "list": list_images,
-    "show": show,
-    "get": get,
-    "tag": tag,
-    "delete": delete,
-    "usage": usage,
-}
-RUN: Commands = {"serve": serve, "worker": worker, "dev": dev}
-KEEP: Commands = {"provision": provision, "sweep": sweep, "redrive": redrive, "doctor": doctor}
-
-for panel, group in (("Use a service", USE), ("Run a service", RUN), ("Look after a service", KEEP)):
-    for name, command in group.items():
-        app.command(name, rich_help_panel=panel)(command)
-app.add_typer(keys.app, name="api-key", rich_help_panel="Look after a service")
+from service.cli.interrupts import ending_at_once
 
 
 def main() -> None:
     """The console script."""
-    app()
+    with ending_at_once():
+        from typer.main import get_command
+
+        from service.cli.app import app
+
+        command = get_command(app)
+    command()

@@ -5,18 +5,16 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from service.cli.asking import ends_all, told
-from service.cli.outcomes import Outcome, of_image
+from service.cli.ending import ends_all
+from service.cli.outcomes import Outcome, of_error, of_image
+from service.cli.present import uploaded_lately
 from service.cli.upload import STDIN
-from service.client import Client, Conflict, Image, ImagesError, Problem, key_of
-from service.remote.content import Content, sendable_name, tags_of
+from service.client import Client, Image, ImagesError, Problem, key_of
+from service.remote.content import Content, sendable_name
 
-KEY_HOURS = 24
-"""For so long an idempotency key stands for its image."""
 FILES_A_PAGE = 10
 """To look what is there already costs a request for each page of 200; it is worth one for each so many files."""
 WAIT_SECONDS = 300.0
@@ -61,25 +59,13 @@ class Batch:
         self._waits = asyncio.Semaphore(WAITING)
 
     async def look(self, files: int) -> None:
-        """See what the user has uploaded of late, if there are so many files that it is worth it.
+        """See what of so many files is there already, and that the service is.
 
-        :raises ImagesError: the service is not there, or not for this user.
+        :raises ImagesError: it is not, or not for this user.
         """
-        since = datetime.now(UTC) - timedelta(hours=KEY_HOURS)
-        pages = 0 if self._wanted.again else files // FILES_A_PAGE
-        # One image is looked at in any case: if that cannot be done, nothing can.
-        page = await self._client.page(limit=200 if pages else 1, since=since)
-        for left in range(pages, 0, -1):
-            for image in page.images:
-                if image.sha256 and (image.title, image.tags) == (self._title, tags_of(self._wanted.tags)):
-                    self._there.setdefault(image.sha256, image)
-            if page.next_cursor is None or left == 1:
-                return
-            page = await self._client.page(page.next_cursor, limit=200, since=since)
-
-    @property
-    def _title(self) -> str | None:
-        return (self._wanted.title or "").strip() or None
+        wanted = self._wanted
+        pages = 0 if wanted.again else files // FILES_A_PAGE
+        self._there = await uploaded_lately(self._client, wanted.title, wanted.tags, pages)
 
     async def run(self, files: Sequence[Path], read: Callable[[Path], Awaitable[Content]], concurrency: int) -> None:
         """Upload the files; they are begun in their order, so that of two alike always the first is the image.
@@ -96,7 +82,7 @@ class Batch:
                     content = await read(path)
                     sha256 = await asyncio.to_thread(_digest, content)
                 except (OSError, Problem) as error:
-                    self.add(_failed(str(path), error))
+                    self.add(of_error(str(path), error))
                     slots.release()
                     continue
                 group.create_task(self._file(path, content, sha256, slots))
@@ -132,7 +118,7 @@ class Batch:
             if isinstance(error, ImagesError) and ends_all(error):
                 self.stopped = self.stopped or error
             else:
-                outcome = _failed(name, error)
+                outcome = of_error(name, error)
         finally:
             ending.set_result(outcome)
         self.add(outcome)
@@ -184,11 +170,3 @@ class Batch:
 def _digest(content: Content) -> str | None:
     """None of what is larger than any image: to read it all would be for nothing."""
     return hashlib.sha256(content.data).hexdigest() if content.data is not None else None
-
-
-def _failed(name: str, error: Exception) -> Outcome:
-    if isinstance(error, Problem):
-        again = " With --again it is uploaded anew." if error.code == "image_deleted" else ""
-        kind = "refused" if error.status == 400 or isinstance(error, Conflict) else "failed"
-        return Outcome(name, kind, error.image_id, error.code, error.detail + again)
-    return Outcome(name, "failed", detail=told(error))

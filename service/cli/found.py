@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.cli.asking import Mistake
+from service.cli.ending import Mistake
 from service.cli.upload import STDIN
 from service.remote.content import HEAD, kind_of, kind_of_name
 
@@ -27,10 +27,12 @@ class Found:
 def find(named: Iterable[str], *, recursive: bool) -> Found:
     """Look at all that is named. Files named by themselves are always tried: the service says what is wrong with them.
 
-    :raises Mistake: a folder without `recursive`, or `-` more than once.
+    :raises Mistake: a folder without `recursive`, or an empty name.
     """
     found, seen = Found(), set[str]()
     for name in dict.fromkeys(named):
+        if not name:  # of a variable that is not set, mostly; to Path it is the folder where one is
+            raise Mistake("One of the names is empty.")
         path = Path(name)
         if name == STDIN:
             found.files.append(path)

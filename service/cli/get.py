@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.asking import Ask, Mistake, asks, each
-from service.cli.images import Ids
+from service.cli.asking import Ask, Ids, asks
+from service.cli.ending import Mistake, each
 from service.cli.plain import plain, size_of
 
 STDOUT = "-"
@@ -31,6 +31,10 @@ async def get(
     """
     if variant not in VARIANTS:
         raise Mistake(f"--variant is one of {', '.join(VARIANTS)}.")
+    if not output:  # of a variable that is not set, mostly; to Path it is the folder where one is
+        raise Mistake("The name behind --output is empty.")
+    if output == STDOUT and sys.stdout is None:
+        raise Mistake("stdout is closed.")
     folder = Path(output) if output != STDOUT and (Path(output).is_dir() or output.endswith("/")) else None
     if folder is None and len(set(ids)) > 1:
         raise Mistake(f"{output} is no folder, and there are several images to put into it.")

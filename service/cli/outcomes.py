@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from service.cli.ending import told
 from service.cli.plain import many, plain, size_of
+from service.remote.errors import Conflict, Problem
 
 if TYPE_CHECKING:
     from service.client import Image
@@ -64,6 +66,15 @@ def of_image(file: str, image: "Image", *, present: bool = False) -> Outcome:
         why = (image.reason.code, image.reason.detail) if image.reason else (None, None)
         return Outcome(file, kind, image.image_id, *why)
     return Outcome(file, "present" if present and image.status == "ready" else image.status, image.image_id)
+
+
+def of_error(file: str, error: Exception) -> Outcome:
+    """The outcome that an error is which ends one file only."""
+    if isinstance(error, Problem):
+        again = " With --again it is uploaded anew." if error.code == "image_deleted" else ""
+        kind = "refused" if error.status == 400 or isinstance(error, Conflict) else "failed"
+        return Outcome(file, kind, error.image_id, error.code, error.detail + again)
+    return Outcome(file, "failed", detail=told(error))
 
 
 @dataclass(frozen=True)

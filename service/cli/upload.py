@@ -1,12 +1,15 @@
 """`cloud-images upload`."""
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from service.cli.asking import INTERRUPTED, Ask, Mistake, asks
+from service.cli.asking import Ask, asks
+from service.cli.ending import Mistake
+from service.cli.interrupts import INTERRUPTED
 
 STDIN = "-"
 
@@ -35,6 +38,7 @@ async def upload(
 
     Example: cloud-images upload --recursive --wait --tag holiday photos/
     """
+    from service.cli.aside import aside
     from service.cli.bars import Bars
     from service.cli.batch import Batch, Wanted
     from service.cli.found import find
@@ -42,7 +46,7 @@ async def upload(
     from service.cli.sources import bytes_of
     from service.client import Retries
 
-    found = await asyncio.to_thread(find, files, recursive=recursive)
+    found = await aside(functools.partial(find, files, recursive=recursive))
     if not (found.files or found.wrong):
         raise Mistake(f"There is no image in {', '.join(files)}.")
     wanted = Wanted(title, tuple(tag or ()), again, wait)

@@ -10,7 +10,8 @@ from yarl import URL
 from service.remote.content import Content
 from service.remote.errors import KINDS, Problem, Refused
 from service.remote.retries import seconds_of
-from service.remote.transport import Progress, Transport
+from service.remote.sending import Progress
+from service.remote.transport import Transport
 
 CODE = re.compile(rb"<Code>(\w+)</Code>")
 MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")

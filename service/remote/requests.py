@@ -73,6 +73,18 @@ def query_of(filters: Mapping[str, str | datetime | None]) -> dict[str, str]:
     return query
 
 
+def checked_query(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same parameters.
+
+    :raises Refused: one has bytes of a command line that are no text. In a URL they would be left out: a filter by them
+        would be none.
+    """
+    for name, value in query.items():
+        if any("\ud800" <= one <= "\udfff" for one in str(value)):
+            raise Refused(400, "invalid_parameter", f"`{name}` is no valid text.")
+    return query
+
+
 def read(reader: Callable[[Mapping[str, Any]], Result], body: Mapping[str, Any]) -> Result:
     """What `reader` makes of an answer.
 

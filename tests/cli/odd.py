@@ -61,6 +61,14 @@ async def hangs_up(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+async def speaks_no_http(request: web.Request) -> web.StreamResponse:
+    """The alert that a server of https sends to those who speak http."""
+    assert request.transport is not None
+    request.transport.write(b"\x15\x03\x01\x00\x02\x02\x46")
+    request.transport.close()
+    return web.Response()
+
+
 async def breaks_off(request: web.Request) -> web.StreamResponse:
     """Half an answer."""
     answer = web.StreamResponse(headers={"Content-Length": "1000"})

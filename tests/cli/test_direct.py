@@ -85,7 +85,7 @@ async def test_small_ones_need_no_question(person: Person) -> None:
     """One request, and no look at what limits there are."""
     async with person.client() as client:
         await client.upload(jpeg().data)
-        assert not client._learning.locked()
+        assert not client._calls._learning.locked()
     async with odd(says(409, {"code": "image_deleted", "detail": "It is gone."})) as server:
         async with Client(server.url, user=person.name) as other:
             with pytest.raises(Conflict):

@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from service.cli import app
+from service.cli.app import app
 
 NAMES = [str(command.name) for command in app.registered_commands]
 HEAVY = {"aiohttp", "rich", "PIL", "uvloop", "aioboto3", "botocore", "obstore", "jwt", "service.client", "service.http"}
@@ -26,6 +26,6 @@ def test_every_command_has_an_example(name: str) -> None:
 
 def test_nothing_heavy_is_loaded_at_first() -> None:
     """A service starts as soon as it did before there were commands that use one."""
-    ask = "import json, sys, service.cli; print(json.dumps(sorted(sys.modules)))"
+    ask = "import json, sys, service.cli.app; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
     assert HEAVY & set(json.loads(done.stdout)) == set()

@@ -70,7 +70,8 @@ async def test_get(person: Person, two: list[Image]) -> None:
     assert (person.folder / "thumb.webp").stat().st_size == first.variants["thumb"].size
     for words, code, said in (
         (["get", STRANGER, "-o", "no.jpg"], 1, "(image_not_found)"),
-        (["get", first.image_id, "-o", "no/such/folder.jpg"], 1, "No such file or directory"),
+        (["get", first.image_id, "-o", "no/such/folder.jpg"], 1, ": no/such/folder.jpg: No such file or directory"),
+        (["get", first.image_id, "-o", ""], 2, "--output is empty"),
         (["get", first.image_id, "-o", "/dev/full"], 1, "No space left on device"),
         (["get", first.image_id, second.image_id, "-o", "a.jpg"], 2, "a.jpg is no folder"),
         (["get", first.image_id, "--variant", "huge"], 2, "original, thumb, preview"),

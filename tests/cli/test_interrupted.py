@@ -7,11 +7,13 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from service.cli.aside import aside
 from service.cli.bars import Bars
 from service.cli.batch import Batch, Wanted
 from service.client import Client, Retries, Unreachable, content_of
@@ -19,11 +21,11 @@ from service.remote.content import Content
 from service.settings import Settings
 from tests.api.processes import Ended, environment, started
 from tests.backstage import until
-from tests.cli.conftest import Person
+from tests.cli.conftest import BARE, Person
 from tests.cli.link import link_to
 from tests.cli.odd import odd, says
 from tests.cli.terminal import on_terminal
-from tests.cli.test_retries import IMAGE
+from tests.cli.test_retries import IMAGE, USAGE
 from tests.local_aws import free_port
 from tests.pictures import png
 
@@ -71,6 +73,35 @@ async def test_ctrl_c(person: Person) -> None:
     assert again.code == 0
     assert json.loads(again.out.splitlines()[-1])["summary"]["files"] == FILES
     await each_once(person)
+
+
+@pytest.mark.parametrize("module", ["typer", "aiohttp"])
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "ignored"])
+async def test_ctrl_c_while_modules_are_loaded(module: str, ignored: bool, tmp_path: Path) -> None:
+    """As soon as the first line of ours runs; unless it is to be ignored, as behind `nohup`."""
+    (tmp_path / f"{module}.py").write_text(
+        "import os, signal, sys\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.path.remove({str(tmp_path)!r})\n"
+        "del sys.modules[__name__]\n"
+        f"import {module}\n"
+    )
+    async with odd(USAGE) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service.cli", "usage"),
+            env={
+                **{"PATH": os.environ["PATH"], **BARE, "CLOUD_IMAGES_URL": server.url},
+                "PYTHONPATH": f"{tmp_path}{os.pathsep}{BARE['PYTHONPATH']}",
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+    if ignored:
+        assert (process.returncode, err) == (0, b"")
+    else:
+        assert (process.returncode, out, err) == (130, b"", b"cloud-images: interrupted.\n")
 
 
 @pytest.mark.usefixtures("batch")
@@ -173,6 +204,31 @@ async def test_ctrl_c_at_an_endless_stdin(person: Person) -> None:
         os.close(begin)
     assert (process.returncode, err) == (130, b"")
     assert b"1 not sent" in out
+
+
+async def test_what_is_done_aside() -> None:
+    """A loop that ends does not wait for it: a disk may be looked through, or stdin be read, without end."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless() -> bool:
+        begun.set()
+        return ended.wait(60)
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(aside(endless))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        await task
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.to_thread(asyncio.run, interrupted())
+        assert not ended.is_set()
+    finally:
+        ended.set()
+    assert await aside(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        await aside(lambda: 1 // 0)
 
 
 async def test_bytes_are_not_held_while_a_worker_is_busy(tmp_path: Path) -> None:

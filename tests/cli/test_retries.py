@@ -18,6 +18,7 @@ from service.client import (
     Damaged,
     ImagesError,
     Problem,
+    Refused,
     Retries,
     TooManyRequests,
     Unavailable,
@@ -259,6 +260,17 @@ def test_a_password_in_the_url(url: str) -> None:
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("odd_bytes", [{"tag": "\udcff"}, {"status": "a\udc80"}])
+async def test_what_is_no_text(odd_bytes: dict[str, str]) -> None:
+    """It is refused, not left out: a list with a filter that is none would show everything."""
+    async with odd(says(200, {"images": [], "next_cursor": None})) as server, of(server) as client:
+        with pytest.raises(Refused, match=f"`{next(iter(odd_bytes))}` is no valid text"):
+            await client.page(**odd_bytes)  # type: ignore[arg-type]
+        with pytest.raises(Refused, match="`title` is no valid text"):
+            await client.upload(jpeg().data, title="\udcff")
+    assert server.asked == []
+
+
 async def test_https_to_a_port_of_http() -> None:
     """It says so, once."""
     async with odd(USAGE) as server, Client(server.url.replace("http:", "https:"), retries=QUICK) as client:
@@ -345,6 +357,16 @@ async def test_credentials_stay_at_home(tmp_path: Path) -> None:
     assert not {"X-User-Id", "X-Api-Key", "X-API-Key", "Authorization"} & {
         name for one in s3.asked for name in one.headers
     }
+
+
+async def test_s3_does_not_answer() -> None:
+    """It is S3 that is named then, without what is signed."""
+    s3 = f"http://127.0.0.1:{free_port()}"
+    to_s3 = delivers(says(302, Location=f"{s3}/bucket?X-Amz-Signature=a"))
+    async with odd(to_s3) as server, of(server, Retries(tries=1)) as client:
+        with pytest.raises(Unreachable) as error:
+            await client.content(ID)
+    assert str(error.value) == f"{s3} does not answer: Connection refused."
 
 
 async def test_a_gateway_with_words_of_its_own() -> None:

@@ -75,13 +75,14 @@ async def test_a_table(person: Person) -> None:
 
 
 async def test_a_question(person: Person) -> None:
-    """`delete` asks; anything but yes leaves the image as it is."""
+    """`delete` asks; anything but yes leaves the image as it is, and Ctrl-C is heard at once."""
     person.put("a.jpg", jpeg())
     await person.run("upload", "a.jpg", "--wait")
     (image,) = await person.images()
-    for answer, left in (("n\r", 1), ("y\r", 0)):
+    for answer, code, left in (("n\r", 1, 1), ("\x03", 130, 1), ("y\r", 0, 0)):
         async with on_terminal(person.environment, "delete", image.image_id, cwd=person.folder) as it:
             await it.shows("Delete 1 image for ever?")
             it.types(answer)
-            assert await it.ends() == left
+            assert await it.ends() == code
+        assert "Traceback" not in it.text
         assert len(await person.images()) == left

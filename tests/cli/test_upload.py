@@ -166,6 +166,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["folder"], "folder is a folder; --recursive"),
     (["-r", "folder"], "There is no image in folder."),
     ([], "FILE"),
+    (["-r", ""], "One of the names is empty."),
     (["a.jpg", "--concurrency", "0"], "--concurrency"),
     (["a.jpg", "--url", "nowhere"], "'nowhere' is not the URL"),
     (["a.jpg", "--user", "a", "--token", "b"], "give one of them"),
@@ -276,6 +277,21 @@ async def test_an_old_terminal(person: Person) -> None:
     ended = await person.run("upload", "grüße.jpg", PYTHONIOENCODING="ascii", LC_ALL="C.UTF-8")
     assert ended.code == 0
     assert "gr??e.jpg" in ended.out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+async def test_a_full_disk_behind_stdout(person: Person) -> None:
+    """One line that says so, whether it is found out by the first line or by the last."""
+    person.put("a.jpg", jpeg())
+    for words in ("upload a.jpg", "usage"):
+        process = await asyncio.create_subprocess_shell(
+            f'"{sys.executable}" -m service.cli {words} > /dev/full',
+            env={"PATH": os.environ["PATH"], **person.environment},
+            cwd=person.folder,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+        assert (process.returncode, err) == (1, b"cloud-images: No space left on device\n")
 
 
 async def test_a_reader_that_has_had_enough(person: Person) -> None:

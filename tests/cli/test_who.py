@@ -12,7 +12,7 @@ from service.client import Client
 from service.settings import Settings
 from tests.api.processes import Ended, run
 from tests.cli.conftest import BARE
-from tests.cli.odd import odd, says
+from tests.cli.odd import odd, says, speaks_no_http
 from tests.cli.test_retries import IMAGE
 from tests.modes import MODES, OTHER, OWNER, Service, service_in
 from tests.pictures import jpeg
@@ -75,6 +75,28 @@ async def test_an_address_where_no_service_is(tmp_path: Path) -> None:
         async with odd(answer) as server:
             ended = await run({**BARE, "CLOUD_IMAGES_URL": f"{server.url}/nix"}, "usage", cwd=tmp_path)
         assert ended.complaint
+    async with odd(says(404)) as server:
+        assert "Is the service at this address? (http_404)" in (await usage_at(server.url, tmp_path)).complaint
+    async with odd(speaks_no_http) as server:
+        ended = await usage_at(server.url, tmp_path)
+    assert ended.complaint == f"cloud-images: {server.url} answers something that is not HTTP. Is it https?"
+
+
+async def usage_at(url: str, folder: Path) -> Ended:
+    """`cloud-images usage` there."""
+    return await run({**BARE, "CLOUD_IMAGES_URL": url}, "usage", cwd=folder)
+
+
+async def test_a_closed_stdout(tmp_path: Path) -> None:
+    """Bytes have nowhere to go then, and the line says so."""
+    process = await asyncio.create_subprocess_shell(
+        f'"{sys.executable}" -m service.cli get 0199a1f0-1234-7abc-8def-0123456789ab -o - >&-',
+        env={"PATH": os.environ["PATH"], **BARE},
+        cwd=tmp_path,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (2, b"cloud-images: stdout is closed.\n")
 
 
 async def test_a_closed_stderr(tmp_path: Path) -> None:

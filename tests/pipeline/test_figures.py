@@ -238,7 +238,7 @@ async def test_a_port_that_is_taken(own: Settings, tmp_path: Path) -> None:
 
 async def test_without_a_port_nothing_is_loaded_for_it() -> None:
     """Neither the library nor a web server costs a worker anything that does not show its figures."""
-    code = "import sys, service.cli, worker.run; print({'prometheus_client', 'aiohttp.web'} & set(sys.modules))"
+    code = "import sys, service.cli.app, worker.run; print({'prometheus_client', 'aiohttp.web'} & set(sys.modules))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert out.decode().split() == ["set()"]
