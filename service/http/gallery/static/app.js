@@ -27,7 +27,7 @@ const ask = (problem, used) => signIn.ask(problem, used);
 const api = new Api(identity, ask);
 const pictures = new Pictures(api);
 const usage = new Usage(api);
-const removal = new Removal(api, { hidden: putAway, back: changed, done: deleted });
+const removal = new Removal(api, { hidden: putAway, back, done: deleted });
 const grid = new Grid(pictures, { open, remove: (known) => removal.remove(known) });
 const listing = new Listing(api, grid, { found, hidden: (id) => removal.has(id) });
 const follower = new Follower(api, { changed, gone });
@@ -78,11 +78,17 @@ function found(page) {
 function putAway(known) {
   follower.leave(known.image_id);
   listing.take(known);
+  usage.left(known);
+}
+
+function back(known) {
+  usage.back(known);
+  changed(known);
 }
 
 function deleted(known) {
   uploads.gone(known.image_id);
-  usage.soon();
+  usage.deleted(known);
 }
 
 function gone(id) {
@@ -126,7 +132,7 @@ function showUser() {
 }
 
 byId("sign-out").addEventListener("click", () => {
-  removal.flush();
+  removal.forget();
   identity.forget();
   location.replace(location.pathname);
 });
@@ -141,6 +147,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 addEventListener("offline", () => announce("No connection. Uploads go on when it is back."));
 onMove(() => void move());
 showUser();
+removal.resume();
+const { content: scheme } = document.querySelector('meta[name="sign-in"]');
+if (scheme && !identity.known) await ask({ challenge: scheme }, null);
 // One question first: it may be answered by asking who is asking.
 if (!identity.known) await usage.show();
 else usage.soon();
