@@ -29,7 +29,7 @@ export class Panel {
     this.#hide = null;
     this.#edit = ready ? new Edit(this.api, known, (saved) => this.actions.changed(saved)) : null;
     const frame = element("div", { class: "frame" });
-    this.title = element("h2", { id: "detail-title", tabindex: "-1" });
+    this.title = element("h2", { id: "detail-title", tabindex: "-1", dir: "auto" });
     this.facts = element("div", {});
     this.tags = element("p", { class: "tags" });
     this.dialog.replaceChildren(
@@ -94,7 +94,7 @@ export class Panel {
 
   #tag(tag) {
     const [label, click] = [`Show images with the tag ${tag}`, () => this.actions.tagged(tag)];
-    return element("button", { type: "button", class: "tag", "aria-label": label, click }, tag);
+    return element("button", { type: "button", class: "tag", dir: "auto", "aria-label": label, click }, tag);
   }
 
   #buttons(ready) {

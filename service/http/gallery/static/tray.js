@@ -72,7 +72,7 @@ export class Tray {
     const show = button("Show", () => this.open(upload.image.image_id));
     const cancel = () => this.uploads.remove(upload);
     const remove = element("button", { type: "button", class: "round", click: cancel }, icon("close"));
-    const name = element("p", { class: "name", title: file.name }, file.name);
+    const name = element("p", { class: "name", title: file.name, dir: "auto" }, file.name);
     const size = element("span", { class: "quiet" }, sizeText(file.size));
     const item = element(
       "li",

@@ -6,7 +6,7 @@ import { refusal } from "./files.js";
 import { Lanes } from "./lanes.js";
 import { Problem } from "./problem.js";
 import { send } from "./send.js";
-import { tally } from "./tally.js";
+import { spoken } from "./tally.js";
 
 const AT_ONCE = 3;
 const AGAIN_SECONDS = 20;
@@ -46,7 +46,7 @@ export class Uploads {
       if (code) this.#set(upload, { state: "refused", problem: new Problem(400, code) });
       else void this.#run(upload);
     }
-    this.#tell();
+    this.#tell([...this.list].findLast((upload) => upload.state === "refused"));
   }
 
   retry(upload) {
@@ -72,7 +72,7 @@ export class Uploads {
     const upload = this.#byImage.get(image.image_id);
     if (!upload) return;
     this.#set(upload, { state: image.status, image });
-    if (SETTLED.has(image.status)) this.#tell();
+    if (SETTLED.has(image.status)) this.#tell(upload);
   }
 
   // There is no such image any more: deleted, or a direct upload that has never arrived.
@@ -99,7 +99,7 @@ export class Uploads {
       if (!(error instanceof Problem)) throw error;
       this.#set(upload, { state: error.passes || error.status >= 500 ? "lost" : "refused", problem: error });
     }
-    this.#tell();
+    this.#tell(upload);
   }
 
   #send(upload, signal) {
@@ -119,8 +119,8 @@ export class Uploads {
     if (this.list.has(upload)) this.changed(upload);
   }
 
-  #tell() {
-    announce(tally([...this.list]));
+  #tell(last) {
+    announce(spoken([...this.list], last));
   }
 }
 
