@@ -67,7 +67,7 @@ async def caller(browser: Browser, client: Client, line: Line) -> AsyncIterator[
     async with watched(browser, line.url) as watch:
         watch.forgiven.append(LOST)
         gallery = Gallery(await watch.page(), line.url, watch)
-        await gallery.page.clock.install()
+        await gallery.page.clock.install(time=0)
         await gallery.open()
         await gallery.sign_in(client.user)
         await expect(gallery.page.get_by_text("Nothing here yet")).to_be_visible()

@@ -22,7 +22,7 @@ NOTHING_GETS_OUT = """() => {
 @pytest.fixture
 async def rocket(gallery: Gallery, client: Client, worker: None) -> dict[str, Any]:
     """One image of two, which the page shows."""
-    made = []
+    made: list[dict[str, Any]] = []
     for title in ("Rocket", "Other"):
         headers = {"Content-Type": "image/jpeg"}
         answer = await client.ask(

@@ -15,8 +15,8 @@ PHOTO = PHOTOS / "rocket.jpg"
 LARGE = 4 * 1024 * 1024
 STILL_MS = 16_000
 SILENCE_MS = 50_000
-LONG_MS = 200_000
-"""Longer than the page waits for anything."""
+LATE_SECONDS = 3600
+"""By the page's clock, which begins at 0: later than it waits for anything."""
 
 
 async def _hangs_in_mid_upload(caller: Gallery, line: Line) -> None:
@@ -32,7 +32,8 @@ async def test_bytes_go_out_no_more(caller: Gallery, client: Client, line: Line,
     await _hangs_in_mid_upload(caller, line)
     upload = caller.upload("large.png")
     await caller.page.clock.fast_forward(STILL_MS)
-    await expect(upload).to_contain_text("The connection stands still")
+    # What this machine takes out of the browser's hands may be all of it.
+    await expect(upload).to_contain_text(re.compile("The connection stands still|the service has not answered yet"))
     await caller.page.clock.fast_forward(1000)
     await expect(caller.page.locator("#live")).to_contain_text("large.png: The connection stands still")
     line.resume()
@@ -45,10 +46,11 @@ async def test_it_goes_on_by_itself(caller: Gallery, client: Client, line: Line,
     """When nobody presses Retry."""
     await _hangs_in_mid_upload(caller, line)
     upload = caller.upload("large.png")
-    await caller.page.clock.fast_forward(LONG_MS)
+    await caller.page.clock.pause_at(LATE_SECONDS)
+    await caller.page.clock.run_for(100)
     await expect(upload).to_contain_text("The connection stands still. Trying again")
     line.resume()
-    await caller.page.clock.fast_forward(2000)
+    await caller.page.clock.resume()
     await expect(upload).to_contain_text("Ready")
     assert len(await ids_of(client)) == 1
 
