@@ -9,8 +9,9 @@ from service.settings import Settings
 from service.storage import Storage
 from tests.backstage import SECONDS, working
 from tests.browser.chromium import launched
+from tests.browser.fronts import Line, line_to
 from tests.browser.gallery import Gallery
-from tests.browser.watch import Watch, watched
+from tests.browser.watch import LOST, Watch, watched
 from tests.driver import Client
 from worker.decoder import Decoders
 
@@ -51,3 +52,23 @@ async def gallery(visitor: Gallery, client: Client) -> Gallery:
     """The page, signed in as `client`'s user; whether a worker runs is the test's choice."""
     await visitor.sign_in(client.user)
     return visitor
+
+
+@pytest.fixture
+async def line(client: Client) -> AsyncIterator[Line]:
+    """A connection to the service that can hang."""
+    async with line_to(client.url) as made:
+        yield made
+
+
+@pytest.fixture
+async def caller(browser: Browser, client: Client, line: Line) -> AsyncIterator[Gallery]:
+    """The page at the end of that line, signed in; its time is the test's."""
+    async with watched(browser, line.url) as watch:
+        watch.forgiven.append(LOST)
+        gallery = Gallery(await watch.page(), line.url, watch)
+        await gallery.page.clock.install(time=0)
+        await gallery.open()
+        await gallery.sign_in(client.user)
+        await expect(gallery.page.get_by_text("Nothing here yet")).to_be_visible()
+        yield gallery

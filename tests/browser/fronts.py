@@ -64,12 +64,14 @@ async def as_gateway(function: Function) -> AsyncIterator[str]:
 
 
 class Line:
-    """A connection to a service that can break, as a mobile phone's does."""
+    """A connection to a service that can break or hang, as a mobile phone's does."""
 
     def __init__(self, target: str) -> None:
         address = urlsplit(target)
         self._host, self._port = address.hostname, address.port
         self._ends: set[asyncio.StreamWriter] = set()
+        self._wires: set[_Wire] = set()
+        self._hanging = False
         self.broken = False
         self.url = ""
 
@@ -78,25 +80,59 @@ class Line:
         self.broken = True
         for end in self._ends:
             end.transport.abort()
+        for wire in self._wires:
+            wire.open.set()
+
+    def hang(self) -> None:
+        """Nothing comes through any more, and nobody is told."""
+        self._hanging = True
+        for wire in self._wires:
+            wire.open.clear()
+
+    def resume(self) -> None:
+        """Connections are good again, except those that were in use meanwhile: they stay as they are."""
+        self._hanging = False
+        for wire in self._wires:
+            if not wire.stuck:
+                wire.open.set()
+
+    @property
+    def stuck(self) -> int:
+        """How many connections something was sent by that has not come through."""
+        return sum(wire.stuck for wire in self._wires)
 
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the browser's."""
-        ends = {writer}
+        ends, wire = {writer}, _Wire()
+        if not self._hanging:
+            wire.open.set()
+        self._wires.add(wire)
         try:
             if not self.broken:
                 there, back = await asyncio.open_connection(self._host, self._port)
                 ends.add(back)
                 self._ends |= ends
-                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+                await asyncio.gather(_pump(reader, back, wire), _pump(there, writer, wire))
         finally:
             self._ends -= ends
+            self._wires.discard(wire)
             for end in ends:
                 end.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class _Wire:
+    """One connection: whether anything comes through, and whether something did not."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.stuck = False
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wire: _Wire) -> None:
     with suppress(ConnectionError):
         while chunk := await reader.read(CHUNK):
+            wire.stuck = wire.stuck or not wire.open.is_set()
+            await wire.open.wait()
             writer.write(chunk)
             await writer.drain()
     writer.close()

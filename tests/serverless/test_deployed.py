@@ -232,6 +232,8 @@ async def test_tokens_tell_who_is_asking(zips: Path, tmp_path: Path) -> None:
             for token in (None, "rubbish", issuer.token(email="alice@example.org", aud="others")):
                 assert (await _as(client, token, "GET", path)).status == 401
             assert (await client.get("/healthz")).status == 200
+            for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz"):
+                assert (await client.ask("HEAD", path)).status == 200, path
             page = await client.get("/")
             assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
             script = re.search(r'src="([^"]+/app.js)"', page.body.decode())
@@ -239,6 +241,7 @@ async def test_tokens_tell_who_is_asking(zips: Path, tmp_path: Path) -> None:
             # Behind a stage it begins with that, which the client's address has as well.
             path = urljoin("/", script[1]).removeprefix(urlsplit(made.url).path)
             assert (await client.get(path)).body.startswith(b"//")
+            assert (await client.ask("HEAD", path)).status == 200
 
 
 async def _as(client: Client, token: str | None, method: str, path: str) -> Answer:

@@ -95,12 +95,15 @@ def test_the_bucket_takes_forms_from_the_gallery() -> None:
 
 
 def test_what_asks_nobody_is_open_at_the_gateway() -> None:
-    """Though all else asks for a token there, if there is an issuer; figures are of processes only."""
+    """Though all else asks for a token there, if there is an issuer; figures are of processes only.
+
+    To probes that ask by HEAD, too, as at the server.
+    """
     resources = template()["Resources"].values()
     routes = [one["Properties"] for one in resources if one["Type"] == "AWS::ApiGatewayV2::Route"]
     everybodys = {one["RouteKey"] for one in routes if one["AuthorizationType"] == "NONE"}
     inside = {route.partition("{")[0] + "{proxy+}" if "{" in route else route for route in OPEN - {"/metrics"}}
-    assert everybodys == {f"GET {route}" for route in inside}
+    assert everybodys == {f"{method} {route}" for method in ("GET", "HEAD") for route in inside}
 
 
 def test_packages_are_made_for_the_runtime() -> None:

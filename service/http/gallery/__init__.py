@@ -13,6 +13,7 @@ from aiohttp import web
 
 from service.errors import NotFound
 from service.http.content import matches
+from service.http.gallery.first_visit import scheme_to_ask_for
 from service.http.gallery.policy import policy
 from service.http.keys import SETTINGS
 from service.http.views import prefix_of
@@ -28,6 +29,7 @@ TYPES = {
 LINK = b'"./gallery/'
 """How the page names its files in the source; served, the name has the version in it."""
 HEAD_END = b"</head>"
+SIGN_IN = b'name="sign-in" content="'
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 HEADERS = {
@@ -63,7 +65,8 @@ async def get_page(request: web.Request) -> web.Response:
     found = gallery()
     # Behind `/prod` a relative link would lead to `/gallery/`; where nothing is known to stand before it, it has to do.
     begin = f'"{prefix_of(request) or "."}/gallery/{found.version}/'.encode()
-    content = found.files[PAGE].replace(LINK, begin)
+    scheme = scheme_to_ask_for(request, request.app[SETTINGS]).encode()
+    content = found.files[PAGE].replace(LINK, begin).replace(SIGN_IN, SIGN_IN + scheme)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {
         **HEADERS,

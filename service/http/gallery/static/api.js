@@ -1,6 +1,7 @@
 // The service's API, as this page asks it.
 
-import { Problem, offline, problemOf } from "./problem.js";
+import { Problem, offline, problemOf, stalled } from "./problem.js";
+import { SILENCE_SECONDS, watchdog } from "./silence.js";
 
 // The page's files are at <base>/gallery/<version>/, whatever stands before the service.
 export const BASE = new URL("../../", import.meta.url);
@@ -41,34 +42,62 @@ export class Api {
   }
 
   async json(path, options) {
-    return whole(await this.ask(path, options), "json");
+    const text = await (await this.blob(path, options)).text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw offline(); // somebody between answers in its place (a hotel's page)
+    }
   }
 
   async blob(path, options) {
-    return whole(await this.ask(path, options), "blob");
+    return whole(await this.ask(path, options));
   }
 
   async #once(url, options) {
+    const silent = new AbortController();
+    const heard = watchdog(SILENCE_SECONDS, () => silent.abort());
+    const signal = AbortSignal.any([silent.signal, ...(options.signal ? [options.signal] : [])]);
     let answer;
     try {
-      answer = await fetch(url, { credentials: "same-origin", ...options });
+      answer = await fetch(url, { credentials: "same-origin", ...options, signal });
     } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw offline();
+      throw ofConnection(error, silent.signal.aborted);
+    } finally {
+      heard.stop();
     }
     if (answer.ok) return answer;
-    throw problemOf(answer.status, (name) => answer.headers.get(name), await answer.text().catch(() => ""));
+    const text = await whole(answer).then((body) => body.text(), () => "");
+    throw problemOf(answer.status, (name) => answer.headers.get(name), text);
   }
 }
 
-// An answer can break off in its middle, or be that of somebody between (a hotel's page) who knows no JSON.
-async function whole(answer, kind) {
+// An answer can stand still or break off in its middle.
+async function whole(answer) {
+  const parts = [];
+  const reader = answer.body?.getReader();
+  let silent = false;
+  const heard = watchdog(SILENCE_SECONDS, () => {
+    silent = true;
+    reader?.cancel().catch(() => {});
+  });
   try {
-    return await answer[kind]();
+    for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
+      heard();
+      parts.push(part.value);
+    }
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw offline();
+    throw ofConnection(error, silent);
+  } finally {
+    heard.stop();
   }
+  if (silent) throw stalled();
+  return new Blob(parts, { type: answer.headers.get("Content-Type") ?? "" });
+}
+
+function ofConnection(error, silent) {
+  if (silent) return stalled();
+  return error.name === "AbortError" ? error : offline();
 }
 
 export function pause(seconds, signal) {

@@ -1,7 +1,8 @@
 // The page: its parts, and what they tell each other.
 
-import { addressOf, go, onMove, read } from "./address.js";
-import { Api, image } from "./api.js";
+import { addressOf, go, onMove } from "./address.js";
+import { Api } from "./api.js";
+import { calm } from "./clicks.js";
 import { Detail } from "./detail.js";
 import { announce, byId } from "./dom.js";
 import { download } from "./download.js";
@@ -11,15 +12,14 @@ import { Grid } from "./grid.js";
 import { Identity } from "./identity.js";
 import { listen } from "./intake.js";
 import { Listing } from "./listing.js";
+import { Navigation } from "./navigation.js";
 import { Pictures } from "./pictures.js";
-import { Problem } from "./problem.js";
 import { Removal } from "./removal.js";
 import { SignIn } from "./signin.js";
 import { toast } from "./toasts.js";
 import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
 import { Usage } from "./usage.js";
-import { sentence } from "./words.js";
 
 const identity = new Identity();
 const signIn = new SignIn(identity, showUser);
@@ -27,7 +27,8 @@ const ask = (problem, used) => signIn.ask(problem, used);
 const api = new Api(identity, ask);
 const pictures = new Pictures(api);
 const usage = new Usage(api);
-const removal = new Removal(api, { hidden: putAway, back: changed, done: deleted });
+const removal = new Removal(api, { hidden: putAway, back, done: deleted });
+const open = (id) => navigation.open(id);
 const grid = new Grid(pictures, { open, remove: (known) => removal.remove(known) });
 const listing = new Listing(api, grid, { found, hidden: (id) => removal.has(id) });
 const follower = new Follower(api, { changed, gone });
@@ -47,10 +48,11 @@ const detail = new Detail(api, pictures, {
   remove: (known) => removal.remove(known),
   download: (known) => download(pictures, known),
   link: (id) => new URL(addressOf({ status: "", tag: "", image: id }), location.href).href,
-  tagged: (tag) => filter({ status: "", tag }),
+  tagged: (tag) => navigation.filter({ status: "", tag }),
   changed,
 });
-const filters = new Filters(filter);
+const filters = new Filters((wanted) => navigation.filter(wanted));
+const navigation = new Navigation({ api, filters, listing, grid, detail });
 
 // What the service says of an image, wherever it is shown.
 function changed(known) {
@@ -78,45 +80,22 @@ function found(page) {
 function putAway(known) {
   follower.leave(known.image_id);
   listing.take(known);
+  usage.left(known);
+}
+
+function back(known) {
+  usage.back(known);
+  changed(known);
 }
 
 function deleted(known) {
   uploads.gone(known.image_id);
-  usage.soon();
+  usage.deleted(known);
 }
 
 function gone(id) {
   uploads.gone(id);
   grid.remove(id);
-}
-
-function filter(wanted) {
-  go(wanted);
-  move();
-}
-
-let shown = null;
-
-// Shows what the address says.
-async function move() {
-  const { status, tag, image: id } = read();
-  filters.show({ status, tag });
-  if (shown?.status !== status || shown?.tag !== tag) {
-    shown = { status, tag };
-    await listing.show(shown);
-  }
-  if (id && detail.shown !== id) await open(id);
-  else if (!id && detail.shown) detail.leave();
-}
-
-async function open(id) {
-  try {
-    if (detail.show(grid.get(id) ?? (await api.json(image(id))))) go({ image: id });
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    go({ image: "" }, true);
-    toast(sentence(error.code));
-  }
 }
 
 function showUser() {
@@ -125,8 +104,9 @@ function showUser() {
   byId("user").textContent = known?.kind === "name" ? known.value : "";
 }
 
+calm();
 byId("sign-out").addEventListener("click", () => {
-  removal.flush();
+  removal.forget();
   identity.forget();
   location.replace(location.pathname);
 });
@@ -139,9 +119,12 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   byId("images").focus();
 });
 addEventListener("offline", () => announce("No connection. Uploads go on when it is back."));
-onMove(() => void move());
+onMove(() => void navigation.move());
 showUser();
+removal.resume();
+const { content: scheme } = document.querySelector('meta[name="sign-in"]');
+if (scheme && !identity.known) await ask({ challenge: scheme }, null);
 // One question first: it may be answered by asking who is asking.
 if (!identity.known) await usage.show();
 else usage.soon();
-await move();
+await navigation.move();

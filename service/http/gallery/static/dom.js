@@ -38,12 +38,19 @@ export function icon(name) {
   return made;
 }
 
-let said = 0;
+const SOON_MS = 400;
+const APART_MS = 1500;
+let newest = null;
+let earliest = 0;
 
 // Tells a screen reader, at most once in a second and a half: the newest is what counts.
 export function announce(text) {
-  const number = ++said;
-  setTimeout(() => {
-    if (number === said) byId("live").textContent = text;
-  }, 400);
+  if (newest === null) setTimeout(say, Math.max(SOON_MS, earliest - performance.now()));
+  newest = text;
+}
+
+function say() {
+  byId("live").textContent = newest;
+  newest = null;
+  earliest = performance.now() + APART_MS;
 }

@@ -9,9 +9,10 @@ export class Edit {
   // `saved(image)` with what the service has since; also when that is somebody else's change.
   constructor(api, known, saved) {
     Object.assign(this, { api, known, saved });
-    this.title = element("input", { name: "title", maxlength: "200", autocomplete: "off", value: known.title ?? "" });
-    const tags = { name: "tags", autocomplete: "off", value: known.tags.join(", "), "aria-describedby": "tags-hint" };
-    this.tags = element("input", tags);
+    const both = { autocomplete: "off", dir: "auto" };
+    this.title = element("input", { ...both, name: "title", maxlength: "200", value: known.title ?? "" });
+    const tags = { name: "tags", value: known.tags.join(", "), "aria-describedby": "tags-hint" };
+    this.tags = element("input", { ...both, ...tags });
     this.state = element("p", { class: "state", role: "status" });
     this.choice = element("div", { class: "notice conflict", role: "alert", hidden: true });
     this.button = element("button", { type: "submit", class: "primary" }, "Save");

@@ -2,11 +2,11 @@
 
 import { image, pause } from "./api.js";
 import { Problem } from "./problem.js";
+import { SILENCE_SECONDS, watchdog } from "./silence.js";
 import { events } from "./stream.js";
 
 // Of the six connections that a browser opens to a host by HTTP/1.1, uploads and pictures need the rest.
 const STREAMS = 2;
-const SILENCE_SECONDS = 30;
 const LONGEST_SECONDS = 15;
 // So many questions a second at most, however many images wait.
 const RATE = 4;
@@ -64,8 +64,7 @@ export class Follower {
     if (!this.#streamed || this.#streams >= STREAMS) return null;
     this.#streams += 1;
     const quiet = new AbortController();
-    const heard = watchdog(SILENCE_SECONDS, () => quiet.abort());
-    let newest = null;
+    let [silence, spoke, newest] = [null, false, null];
     try {
       const answer = await this.api.ask(`${image(id)}/events`, {
         headers: { Accept: "text/event-stream", ...(last.id && { "Last-Event-ID": last.id }) },
@@ -73,6 +72,11 @@ export class Follower {
       });
       if (answer.status === 204) return null;
       if (!answer.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Problem(404, "not_found");
+      silence = watchdog(SILENCE_SECONDS, () => quiet.abort());
+      const heard = () => {
+        spoke = true;
+        silence();
+      };
       for await (const { event, data, id: number } of events(answer.body, heard)) {
         if (event !== "status") continue;
         last.id = number;
@@ -82,23 +86,14 @@ export class Follower {
       }
     } catch (error) {
       // Without such a route, or with a gateway that holds everything back, asking has to do.
-      if (quiet.signal.aborted || error.code === "not_found") this.#streamed = false;
+      // One that has said something before is but dead: the line was lost, or the computer has slept.
+      if (error.code === "stalled" || error.code === "not_found") this.#streamed = false;
+      else if (quiet.signal.aborted) this.#streamed = spoke;
       else if (signal.aborted || (error instanceof Problem && error.code === "image_not_found")) throw error;
     } finally {
-      heard.stop();
+      silence?.stop();
       this.#streams -= 1;
     }
     return newest;
   }
-}
-
-// Calls `bark` once it has not been called itself for so many seconds.
-function watchdog(seconds, bark) {
-  let timer = setTimeout(bark, seconds * 1000);
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(bark, seconds * 1000);
-  };
-  heard.stop = () => clearTimeout(timer);
-  return heard;
 }

@@ -15,6 +15,8 @@ export class Problem extends Error {
 }
 
 export const offline = () => new Problem(0, "no_connection");
+// There is a connection, as far as the browser knows, but nothing comes or goes by it.
+export const stalled = () => new Problem(0, "stalled");
 
 // `header` looks up a header of the answer; `text` is its body.
 export function problemOf(status, header, text) {

@@ -5,6 +5,7 @@ import { announce } from "./dom.js";
 import { Problem } from "./problem.js";
 import { nameText } from "./texts.js";
 import { toast } from "./toasts.js";
+import { drop, dropAll, keep, unsent } from "./unsent.js";
 import { sentence } from "./words.js";
 
 const UNDO_SECONDS = 8;
@@ -19,7 +20,12 @@ export class Removal {
   constructor(api, { hidden, back, done }) {
     Object.assign(this, { api, hidden, back, done });
     // Nobody can undo it any more.
-    addEventListener("pagehide", () => this.flush());
+    addEventListener("pagehide", () => {
+      for (const { known } of this.#pending.values()) keep(known);
+      this.flush();
+    });
+    // Back from where browsers keep pages that were left: what was on its way may not have got there.
+    addEventListener("pageshow", (event) => event.persisted && this.resume());
     // By keyboard the notice at the end of the page is far away.
     addEventListener("keydown", (event) => {
       const control = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
@@ -48,6 +54,21 @@ export class Removal {
     this.hidden(known);
   }
 
+  // Deletes what a page that was left may have left undone. Twice does no harm.
+  resume() {
+    for (const known of unsent()) {
+      if (this.#pending.has(known.image_id)) continue;
+      this.#gone.add(known.image_id);
+      void this.#send(known);
+    }
+  }
+
+  // Forgets that, as somebody else may be next.
+  forget() {
+    this.flush();
+    dropAll();
+  }
+
   // Deletes now what is to be deleted; a page that is left can still send that.
   flush() {
     for (const { known, notice } of [...this.#pending.values()]) {
@@ -64,11 +85,18 @@ export class Removal {
   async #delete(known, options = {}) {
     if (!this.#pending.delete(known.image_id)) return;
     this.#gone.add(known.image_id);
+    await this.#send(known, options);
+  }
+
+  async #send(known, options = {}) {
     try {
       await this.api.ask(image(known.image_id), { method: "DELETE", ...options });
+      drop(known);
       this.done(known);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      if (options.keepalive) return; // the page is left
+      drop(known);
       this.#gone.delete(known.image_id);
       this.back(known);
       toast(`${nameText(known)} is not deleted. ${sentence(error.code)}`, {

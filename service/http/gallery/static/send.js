@@ -1,7 +1,11 @@
 // One upload on its way: fetch cannot tell how many bytes have gone out, so XMLHttpRequest does it.
 
 import { nameOf, typeOf } from "./files.js";
-import { Problem, offline, problemOf } from "./problem.js";
+import { Problem, offline, problemOf, stalled } from "./problem.js";
+import { SILENCE_SECONDS, watchdog } from "./silence.js";
+
+// What has gone out for the browser may still be on its way from here: all of a file, at so many bytes a second.
+const SLOWEST = 50_000;
 
 // The image that the service has accepted: its receipt, or its record. `upload` has `file` and `key` (Idempotency-Key).
 //
@@ -11,7 +15,7 @@ export async function send(api, upload, from, progress, signal) {
   const headers = { ...api.identity.headers(), "Idempotency-Key": key };
   if (from !== null && file.size >= from) return direct(api, file, key, progress, signal);
   const url = api.url("v1/images", { filename: nameOf(file) });
-  const answer = await post(url, { ...headers, "Content-Type": typeOf(file) }, file, progress, signal);
+  const answer = await post(url, { ...headers, "Content-Type": typeOf(file) }, file, file.size, progress, signal);
   if (!good(answer)) throw await refusedBy(answer, file);
   try {
     return JSON.parse(answer.text);
@@ -31,7 +35,7 @@ async function direct(api, file, key, progress, signal) {
   const data = new FormData();
   for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
   data.append(form.file_field, file);
-  const stored = await post(form.url, {}, data, progress, signal);
+  const stored = await post(form.url, {}, data, file.size, progress, signal);
   if (stored.status === 0) throw await refusedBy(stored, file);
   if (!good(stored)) throw new Problem(stored.status, "not_taken");
   return { image_id: form.image_id, status: "queued", arriving: true };
@@ -39,25 +43,38 @@ async function direct(api, file, key, progress, signal) {
 
 const good = (answer) => answer.status >= 200 && answer.status < 300;
 
-// Status 0 when there was no answer.
-function post(url, headers, body, progress, signal) {
+// Status 0 when there was no answer; `silent` when the connection stood still for too long.
+function post(url, headers, body, size, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    let silent = false;
+    const heard = watchdog(SILENCE_SECONDS + size / SLOWEST, () => {
+      silent = true;
+      request.abort();
+      end();
+    });
     const end = () => {
+      heard.stop();
       signal.removeEventListener("abort", stop);
       resolve({
+        silent,
         status: request.status,
         text: request.status ? request.responseText : "",
         header: (name) => request.getResponseHeader(name),
       });
     };
     const stop = () => {
+      heard.stop();
       request.abort();
       reject(signal.reason);
     };
     request.open("POST", url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.addEventListener("progress", (event) => event.total && progress(event.loaded / event.total));
+    request.upload.addEventListener("progress", (event) => {
+      heard();
+      if (event.total) progress(event.loaded / event.total);
+    });
+    request.addEventListener("progress", heard);
     for (const name of ["load", "error", "timeout"]) request.addEventListener(name, end);
     if (signal.aborted) return void stop();
     signal.addEventListener("abort", stop, { once: true });
@@ -66,6 +83,7 @@ function post(url, headers, body, progress, signal) {
 }
 
 async function refusedBy(answer, file) {
+  if (answer.silent) return stalled();
   if (answer.status) return problemOf(answer.status, answer.header, answer.text);
   // A file that has gone meanwhile looks like a connection that has.
   return (await readable(file)) ? offline() : new Problem(400, "unreadable");

@@ -10,7 +10,7 @@ export class Tile {
   constructor(known, pictures, open) {
     this.pictures = pictures;
     this.frame = element("span", { class: "frame" });
-    this.caption = element("span", { class: "caption" });
+    this.caption = element("span", { class: "caption", dir: "auto" });
     const attributes = { type: "button", class: "tile", click: () => open(this.id) };
     this.button = element("button", attributes, this.frame, this.caption);
     this.item = element("li", {}, this.button);

@@ -3,7 +3,9 @@
 import { byId, element, icon } from "./dom.js";
 import { sizeText } from "./texts.js";
 import { sketch } from "./sketch.js";
-import { SETTLED, tally } from "./uploads.js";
+import { restartable } from "./attempts.js";
+import { tally } from "./tally.js";
+import { SETTLED } from "./uploads.js";
 import { words } from "./words.js";
 
 export class Tray {
@@ -53,7 +55,8 @@ export class Tray {
     row.bar.hidden = !["waiting", "sending", "pausing"].includes(state);
     row.bar.value = part;
     row.text.textContent = textOf(upload);
-    row.retry.hidden = !(state === "lost" || (state === "refused" && words(upload.problem.code).again));
+    const mayPass = state === "lost" || (state === "refused" && words(upload.problem.code).again);
+    row.retry.hidden = !(mayPass || restartable(upload));
     row.show.hidden = !SETTLED.has(state);
     const done = SETTLED.has(state) || state === "queued" || state === "refused";
     row.remove.setAttribute("aria-label", `${done ? "Remove from the list" : "Cancel"}: ${upload.file.name}`);
@@ -69,7 +72,7 @@ export class Tray {
     const show = button("Show", () => this.open(upload.image.image_id));
     const cancel = () => this.uploads.remove(upload);
     const remove = element("button", { type: "button", class: "round", click: cancel }, icon("close"));
-    const name = element("p", { class: "name", title: file.name }, file.name);
+    const name = element("p", { class: "name", title: file.name, dir: "auto" }, file.name);
     const size = element("span", { class: "quiet" }, sizeText(file.size));
     const item = element(
       "li",
@@ -99,12 +102,13 @@ export class Tray {
 
 const finished = (upload) => SETTLED.has(upload.state) || upload.state === "queued" || upload.state === "refused";
 
-function textOf({ state, part, problem, image }) {
+function textOf({ state, part, still, problem, image }) {
   switch (state) {
     case "waiting":
       return "Waiting";
     case "sending":
-      return part < 1 ? `Uploading, ${Math.floor(part * 100)} %` : "Uploaded; waiting for the service";
+      if (part === 1) return `Uploaded; ${still ? "the service has not answered yet" : "waiting for the service"}`;
+      return `Uploading, ${Math.floor(part * 100)} %${still ? `. ${words("stalled").text}` : ""}`;
     case "pausing":
       return problem.status === 401 ? words(problem.code).text : `${words(problem.code).text} Trying again.`;
     case "queued":

@@ -1,20 +1,18 @@
-// All uploads of this page: three at a time, each tried again as long as that may help, none made twice.
+// All uploads of this page: three at a time, and what has become of each.
 
-import { pause } from "./api.js";
+import { insist, restartable } from "./attempts.js";
 import { announce } from "./dom.js";
 import { refusal } from "./files.js";
 import { Lanes } from "./lanes.js";
 import { Problem } from "./problem.js";
 import { send } from "./send.js";
+import { spoken } from "./tally.js";
 
 const AT_ONCE = 3;
-const ATTEMPTS = 6;
-const LONGEST_PAUSE = 60;
 const AGAIN_SECONDS = 20;
 const UNFINISHED = new Set(["waiting", "sending", "pausing", "lost"]);
 // Codes of what cannot become an image any more under the same key.
 const SPENT = new Set(["image_deleted", "idempotency_key_reused", "never_arrived"]);
-const WRONG = new Set(["refused", "lost", "rejected", "failed"]);
 export const SETTLED = new Set(["ready", "rejected", "failed"]);
 
 export class Uploads {
@@ -42,16 +40,17 @@ export class Uploads {
 
   add(files) {
     for (const file of files) {
-      const upload = { file, key: newKey(), state: "waiting", part: 0, problem: null, image: null };
+      const upload = { file, key: newKey(), state: "waiting", part: 0, still: false, problem: null, image: null };
       this.list.add(upload);
       const code = refusal(file);
       if (code) this.#set(upload, { state: "refused", problem: new Problem(400, code) });
       else void this.#run(upload);
     }
-    this.#tell();
+    this.#tell([...this.list].findLast((upload) => upload.state === "refused"));
   }
 
   retry(upload) {
+    if (restartable(upload)) upload.restart.abort(new DOMException("again", "AbortError"));
     if (upload.state !== "refused" && upload.state !== "lost") return;
     if (SPENT.has(upload.problem?.code)) upload.key = newKey();
     void this.#run(upload);
@@ -73,7 +72,7 @@ export class Uploads {
     const upload = this.#byImage.get(image.image_id);
     if (!upload) return;
     this.#set(upload, { state: image.status, image });
-    if (SETTLED.has(image.status)) this.#tell();
+    if (SETTLED.has(image.status)) this.#tell(upload);
   }
 
   // There is no such image any more: deleted, or a direct upload that has never arrived.
@@ -100,33 +99,19 @@ export class Uploads {
       if (!(error instanceof Problem)) throw error;
       this.#set(upload, { state: error.passes || error.status >= 500 ? "lost" : "refused", problem: error });
     }
-    this.#tell();
+    this.#tell(upload);
   }
 
-  async #send(upload, signal) {
-    for (let attempt = 1; ; attempt += 1) {
-      const used = this.api.identity.known;
-      this.#set(upload, { state: "sending", part: 0, problem: null });
-      try {
-        // A file that is too large for what stands before the service would not even be refused in words.
-        if (this.#directFrom === undefined) {
-          this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal }));
-        }
-        return await send(this.api, upload, this.#directFrom, (part) => this.#set(upload, { part }), signal);
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
-        if (problem.status === 401) {
-          this.#set(upload, { state: "pausing", problem });
-          await this.signIn(problem, used);
-          attempt -= 1;
-        } else if (!problem.passes || attempt === ATTEMPTS || !navigator.onLine) {
-          throw problem;
-        } else {
-          this.#set(upload, { state: "pausing", problem });
-          await pause(Math.min(problem.retryAfter ?? 2 ** (attempt - 1), LONGEST_PAUSE), signal);
-        }
+  #send(upload, signal) {
+    const set = (changes) => this.#set(upload, changes);
+    const once = async (progress, either) => {
+      // A file that is too large for what stands before the service would not even be refused in words.
+      if (this.#directFrom === undefined) {
+        this.learn(await this.api.json("v1/images", { query: { limit: 1 }, signal: either }));
       }
-    }
+      return send(this.api, upload, this.#directFrom, progress, either);
+    };
+    return insist(upload, once, { api: this.api, set, signIn: this.signIn }, signal);
   }
 
   #set(upload, changes) {
@@ -134,17 +119,9 @@ export class Uploads {
     if (this.list.has(upload)) this.changed(upload);
   }
 
-  #tell() {
-    announce(tally([...this.list]));
+  #tell(last) {
+    announce(spoken([...this.list], last));
   }
-}
-
-// As in "3 of 5 uploaded, 1 needs attention".
-export function tally(uploads) {
-  const up = uploads.filter((upload) => upload.image && !WRONG.has(upload.state)).length;
-  const wrong = uploads.filter((upload) => WRONG.has(upload.state)).length;
-  const attention = wrong ? `, ${wrong} ${wrong === 1 ? "needs" : "need"} attention` : "";
-  return `${up} of ${uploads.length} uploaded${attention}`;
 }
 
 // Not randomUUID, which there is by https and on localhost only.

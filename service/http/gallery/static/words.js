@@ -91,6 +91,7 @@ export const WORDS = {
   internal_error: OURS,
   // Of this page
   no_connection: say("No connection to the service.", "Try again when it is back.", true),
+  stalled: say("The connection stands still.", "Try again.", true),
   unreadable: say("The file cannot be read any more.", "It may have been moved or changed. Choose it again."),
   not_taken: say("The storage did not take the picture.", "Try again.", true),
   never_arrived: say("The picture did not arrive.", "Try again.", true),
