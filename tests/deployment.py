@@ -21,7 +21,7 @@ SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs
 REGION = "us-east-1"
 STACK = "images"
 ARTIFACTS = "artifacts"
-DEPLOY = {"Delay": 1, "MaxAttempts": 60}
+DEPLOY = {"Delay": 1, "MaxAttempts": 180}
 
 
 @dataclass(frozen=True)

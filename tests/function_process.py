@@ -1,7 +1,7 @@
 """A process that is to a handler what Lambda's runtime is: `python -m tests.function_process MODULE`.
 
 Reads a JSON line `{"event": …, "seconds": …}` from stdin for each invocation, and writes one with the result, or the
-error. Between two lines nothing runs in it, as in a frozen container.
+error, and how many milliseconds of its time were left. Between two lines nothing runs in it, as in a frozen container.
 """
 
 import importlib
@@ -29,12 +29,14 @@ def main() -> None:
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
+        context = Context(asked["seconds"])
         try:
-            answer = {"result": handler(asked["event"], Context(asked["seconds"]))}
+            answer = {"result": handler(asked["event"], context)}
         except Exception as error:
             traceback.print_exc()
             answer = {"error": repr(error)}
-        print(json.dumps(answer), file=answers, flush=True)
+        left = {"left": context.get_remaining_time_in_millis()}
+        print(json.dumps(answer | left), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ class Function:
 
     def __init__(self, process: Process) -> None:
         self.process = process
+        self.left = 0
+        """Milliseconds that the last invocation had left when it answered: 0 when Lambda would have cut it off."""
 
     async def invoke(self, event: Any, seconds: float = 29) -> Any:
         """The handler's result.
@@ -31,6 +33,7 @@ class Function:
         self.process.stdin.write(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n")
         await self.process.stdin.drain()
         answer = await self.line()
+        self.left = answer["left"]
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["result"]

@@ -7,15 +7,15 @@ from playwright.async_api import Browser, expect
 
 from service.settings import Settings
 from service.storage import Storage
-from tests.backstage import SECONDS, working
+from tests.backstage import working
 from tests.browser.chromium import launched
 from tests.browser.fronts import Line, line_to
 from tests.browser.gallery import Gallery
-from tests.browser.watch import LOST, Watch, watched
+from tests.browser.watch import LONGEST_MS, LOST, Watch, watched
 from tests.driver import Client
 from worker.decoder import Decoders
 
-expect.set_options(timeout=SECONDS * 1000)
+expect.set_options(timeout=LONGEST_MS)
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,7 @@ class Line:
     """A connection to a service that can break or hang, as a mobile phone's does."""
 
     def __init__(self, target: str) -> None:
-        address = urlsplit(target)
-        self._host, self._port = address.hostname, address.port
+        self._target = urlsplit(target)
         self._ends: set[asyncio.StreamWriter] = set()
         self._wires: set[_Wire] = set()
         self._hanging = False
@@ -78,6 +77,14 @@ class Line:
     def cut(self) -> None:
         """All connections end here and now, and there are no others."""
         self.broken = True
+        self._end()
+
+    def lead_to(self, target: str) -> None:
+        """All connections end here and now; others lead to the service of that URL."""
+        self._target = urlsplit(target)
+        self._end()
+
+    def _end(self) -> None:
         for end in self._ends:
             end.transport.abort()
         for wire in self._wires:
@@ -109,7 +116,7 @@ class Line:
         self._wires.add(wire)
         try:
             if not self.broken:
-                there, back = await asyncio.open_connection(self._host, self._port)
+                there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
                 ends.add(back)
                 self._ends |= ends
                 await asyncio.gather(_pump(reader, back, wire), _pump(there, writer, wire))

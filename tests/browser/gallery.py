@@ -1,12 +1,14 @@
 """The gallery page as a person uses it: what is on it by role and name, and what can be done with it."""
 
+import asyncio
 import mimetypes
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.async_api import CDPSession, FilePayload, Locator, Page, expect
+from playwright.async_api import CDPSession, FileChooser, FilePayload, Locator, Page, expect
 
+from tests.backstage import SECONDS
 from tests.browser.watch import Watch
 from tests.driver import Client
 
@@ -43,6 +45,13 @@ class Gallery:
     url: str
     watch: Watch
     throttle: CDPSession | None = None
+    choosers: asyncio.Queue[FileChooser] = field(default_factory=asyncio.Queue)
+    """The system's dialogs for files that are open."""
+
+    def __post_init__(self) -> None:
+        # From the beginning: playwright tells the browser in the background that somebody listens, and a key or a click
+        # that follows at once can be there before that. `expect_file_chooser` would wait in vain then.
+        self.page.on("filechooser", self.choosers.put_nowait)
 
     async def open(self) -> None:
         """Go to the page."""
@@ -75,6 +84,11 @@ class Gallery:
         """The images of the grid."""
         return self.page.get_by_role("list", name="Your images").get_by_role("listitem")
 
+    @property
+    def notices(self) -> Locator:
+        """What tells of something for a while; it stays here until somebody dismisses it."""
+        return self.page.get_by_role("region", name="Notices")
+
     def image(self, name: str) -> Locator:
         """The image of that name in the grid."""
         return self.images.get_by_role("button", name=name, exact=True)
@@ -91,10 +105,15 @@ class Gallery:
 
     async def pick(self, *files: FilePayload | Path) -> None:
         """Choose files in the system's dialog, by the button that opens it."""
-        async with self.page.expect_file_chooser() as chooser:
-            await self.page.get_by_role("button", name="Choose pictures").click()
+        await self.page.get_by_role("button", name="Choose pictures").click()
+        await self.choose(*files)
+
+    async def choose(self, *files: FilePayload | Path) -> None:
+        """Choose files in the system's dialog, as soon as it is open."""
+        async with asyncio.timeout(SECONDS):
+            chooser = await self.choosers.get()
         # It takes no paths beside contents.
-        await (await chooser.value).set_files([_read(one) if isinstance(one, Path) else one for one in files])
+        await chooser.set_files([_read(one) if isinstance(one, Path) else one for one in files])
 
     async def drop(self, *paths: Path) -> None:
         """Drag files or folders of this machine onto the page, and let go."""

@@ -50,7 +50,7 @@ async def _states(gallery: Gallery, client: Client, storage: Storage) -> AsyncIt
     await gallery.sign_in(client.user)
     await expect(page.get_by_text("Nothing here yet")).to_be_visible()
     yield "empty"
-    await gallery.slow(20_000)
+    await gallery.slow(1000)  # none comes to its end
     photos = [PHOTOS / name for name in ("rocket.jpg", "chelsea.png", "coffee.png", "hubble_deep_field.jpg")]
     bad = file("notes.png", b"text" * 99, "image/png"), file("notes.txt", b"text", "text/plain")
     await gallery.pick(*photos, *bad)
@@ -136,6 +136,7 @@ async def test_everything_has_a_name(gallery: Gallery) -> None:
         assert part in seen, (part, seen)
     assert not re.search(r"- (button|link|textbox|searchbox|radio|img)(:| \[|$)", seen, re.MULTILINE), seen
     await gallery.image("rocket.jpg").click()
+    await expect(gallery.detail.get_by_role("img", name="rocket.jpg")).to_be_visible()
     shown = await gallery.page.locator("body").aria_snapshot()
     for part in (
         '- dialog "rocket.jpg"',

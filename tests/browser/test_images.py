@@ -1,5 +1,6 @@
 """Stored images: the grid, one image large, title and tags, download, delete."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,12 +68,12 @@ async def test_an_image_has_an_address(gallery: Gallery, rocket: dict[str, objec
     await expect(gallery.detail.get_by_role("heading", name="Rocket")).to_be_visible()
     await gallery.page.keyboard.press("Escape")
     await expect(gallery.detail).to_be_hidden()
-    assert str(rocket["image_id"]) not in gallery.page.url
+    await expect(gallery.page).not_to_have_url(re.compile(str(rocket["image_id"])))
     await gallery.image("Rocket").click()
     await gallery.page.go_back()
     await expect(gallery.detail).to_be_hidden()
     await gallery.page.goto(f"{gallery.url}/#image={id_at(1_700_000_000_000)}")
-    await expect(gallery.page.get_by_text("This image is gone")).to_be_visible()
+    await expect(gallery.notices.get_by_text("This image is gone")).to_be_visible()
 
 
 async def test_the_next_one(gallery: Gallery, client: Client, worker: None) -> None:
@@ -168,6 +169,7 @@ async def test_unsaved_words_are_not_lost(gallery: Gallery, client: Client, rock
     await gallery.image("Rocket").click()
     await gallery.detail.get_by_label("Title", exact=True).fill("Half a")
     await gallery.detail.get_by_role("button", name="Close").click()
+    await gallery.watch.asked_times(1)
     assert gallery.watch.asked == ["Leave without saving title and tags?"]
     await expect(gallery.detail.get_by_label("Title", exact=True)).to_have_value("Half a")
 

@@ -12,9 +12,19 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Error, Page, Request
 
+from tests.backstage import SECONDS, until
+
 REPORT = """addEventListener('securitypolicyviolation', event =>
     console.error(`CSP ${event.effectiveDirective} forbids ${event.blockedURI || 'inline'} ${event.sample}`));"""
 LOCAL = ("blob", "data")
+HOLD = """new MutationObserver(changes => {
+    for (const one of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+        if (one.matches?.('.toast')) one.dispatchEvent(new PointerEvent('pointerenter'));
+    }
+}).observe(document, { childList: true, subtree: true });"""
+"""Points at each notice as soon as it is there: else it goes after some seconds, which a busy machine may miss."""
+LONGEST_MS = SECONDS * 1000
+"""After that, what a page shall show or do does not come any more."""
 REFUSED = "Failed to load resource: the server responded with a status of"
 """What chromium itself says of an answer of 400 and more, whatever the page does about it."""
 LOST = "Failed to load resource: net::ERR_"
@@ -40,6 +50,15 @@ class Watch:
         page.on("pageerror", self._raised)
         page.on("dialog", self._answer)
         return page
+
+    async def asked_times(self, count: int) -> None:
+        """Wait until the page has asked so often: the answer to a key or a click may come before the box is known."""
+
+        async def enough() -> bool:
+            return len(self.asked) >= count
+
+        await until(enough)
+        assert len(self.asked) == count
 
     def said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(tuple(self.forgiven)):
@@ -68,7 +87,9 @@ async def watched(browser: Browser, *urls: str, **options: Any) -> AsyncIterator
     usual = {"locale": "en-GB", "timezone_id": "UTC", "viewport": {"width": 1100, "height": 800}}
     context = await browser.new_context(**{**usual, **options})
     try:
-        await context.add_init_script(REPORT)
+        context.set_default_timeout(LONGEST_MS)
+        for script in (REPORT, HOLD):
+            await context.add_init_script(script)
         watch = Watch(context, {urlsplit(url).netloc for url in urls})
         context.on("console", watch.said)
         context.on("request", watch.requested)

@@ -1,6 +1,7 @@
 """A command on a terminal: what stands on its screen, and keys for it."""
 
 import asyncio
+import codecs
 import fcntl
 import os
 import pty
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-SECONDS = 60.0
+from tests.backstage import SECONDS
 
 
 class Terminal:
@@ -22,6 +23,8 @@ class Terminal:
         self.process = process
         self.text = ""
         self._end = end
+        # What is read may end in the middle of a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._more = asyncio.Event()
         asyncio.get_running_loop().add_reader(end, self._read)
 
@@ -32,14 +35,17 @@ class Terminal:
             data = b""
         if not data:
             asyncio.get_running_loop().remove_reader(self._end)
-        self.text += data.decode(errors="replace")
+        self.text += self._decoder.decode(data)
         self._more.set()
 
     async def shows(self, text: str) -> None:
         """Wait until it has written that."""
         async with asyncio.timeout(SECONDS):
             while text not in self.text:
-                assert self.process.returncode is None, self.text
+                if self.process.returncode is not None:
+                    self._read_rest()
+                    assert text in self.text, self.text
+                    return
                 self._more.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._more.wait(), 0.2)
@@ -59,7 +65,7 @@ class Terminal:
         os.set_blocking(self._end, False)
         with suppress(OSError):
             while data := os.read(self._end, 65_536):
-                self.text += data.decode(errors="replace")
+                self.text += self._decoder.decode(data)
 
 
 @asynccontextmanager

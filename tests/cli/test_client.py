@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, Conflict, NotFound, Refused, Unauthenticated, VersionMismatch
+from tests.backstage import SECONDS
 from tests.cli.conftest import Person
 from tests.cli.link import link_to
 from tests.pictures import MOST_BYTES, exactly, gif, jpeg, noise, png, webp
@@ -111,7 +112,11 @@ async def test_refusals(person: Person, data: bytes, code: str) -> None:
 async def test_a_refusal_on_a_slow_link(person: Person, size: int) -> None:
     """It comes long before all would have been sent; a file larger than any image is not read into memory either."""
     path = person.put("large.jpg", noise(1024) * (size // 1024) + b"x" * (size % 1024))
-    async with link_to(person.url, 200_000) as link, Client(link.url, user=person.name) as client, asyncio.timeout(20):
+    async with (
+        link_to(person.url, 200_000) as link,
+        Client(link.url, user=person.name) as client,
+        asyncio.timeout(SECONDS),
+    ):
         with pytest.raises(Refused) as refused:
             await client.upload(path)
         assert refused.value.code == ("too_large" if size > MOST_BYTES else "signature_mismatch")

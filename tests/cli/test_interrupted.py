@@ -20,7 +20,7 @@ from service.client import Client, Retries, Unreachable, content_of
 from service.remote.content import Content
 from service.settings import Settings
 from tests.api.processes import Ended, environment, started
-from tests.backstage import until
+from tests.backstage import SECONDS, until
 from tests.cli.conftest import BARE, Person
 from tests.cli.link import link_to
 from tests.cli.odd import odd, says
@@ -51,9 +51,9 @@ async def interrupted(person: Person, how: signal.Signals, after: int) -> Ended:
         started({**person.environment, "CLOUD_IMAGES_URL": link.url}, "upload", "-r", str(person.folder)) as process,
     ):
         assert process.stdout
-        out = b"".join([await asyncio.wait_for(process.stdout.readline(), 60) for _ in range(after)])
+        out = b"".join([await asyncio.wait_for(process.stdout.readline(), SECONDS) for _ in range(after)])
         process.send_signal(how)
-        rest, err = await asyncio.wait_for(process.communicate(), 30)
+        rest, err = await asyncio.wait_for(process.communicate(), SECONDS)
     return Ended(process.returncode or 0, (out + rest).decode(), err.decode())
 
 
@@ -133,7 +133,7 @@ async def test_a_service_that_is_killed_and_comes_back(person: Person, settings:
     """The batch goes on as if nothing had been."""
     port = str(free_port())
     served = {**environment(settings, PORT=port), "PYTHONPATH": person.environment["PYTHONPATH"]}
-    async with link_to(f"http://127.0.0.1:{port}", 600_000) as link:
+    async with link_to(f"http://127.0.0.1:{port}", 100_000) as link:
         async with started(served, "serve") as first:
             await answers(port)
             uploading = asyncio.create_task(person.run("upload", "-r", ".", "--url", link.url, "--json"))
@@ -145,6 +145,7 @@ async def test_a_service_that_is_killed_and_comes_back(person: Person, settings:
             assert not uploading.done()
             first.kill()
             await first.wait()
+        link.rate = 10_000_000
         async with started(served, "serve"):
             ended = await uploading
     assert ended.code == 0, ended
@@ -153,7 +154,7 @@ async def test_a_service_that_is_killed_and_comes_back(person: Person, settings:
 
 async def answers(port: str) -> None:
     """Wait until something listens there."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(SECONDS):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", int(port))
@@ -198,7 +199,7 @@ async def test_ctrl_c_at_an_endless_stdin(person: Person) -> None:
         os.write(begin, b"x")
         await until(taken)
         process.send_signal(signal.SIGINT)
-        out, err = await asyncio.wait_for(process.communicate(), 30)
+        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
     finally:
         os.close(end)
         os.close(begin)

@@ -140,7 +140,7 @@ async def test_retry_after(status: int, when: Callable[[], str]) -> None:
     async with odd(busy, USAGE) as server, of(server) as client:
         await client.usage()
     (pause,) = pauses(server)
-    assert 0.95 < pause < 8
+    assert 0.95 < pause < QUICK.seconds
 
 
 async def test_retry_after_that_is_too_late() -> None:
@@ -172,7 +172,7 @@ async def test_waiting() -> None:
     """In whole seconds, as the header has them; and in peace, also when what answers does not wait."""
     queued = says(200, {**IMAGE, "status": "queued"})
     async with odd(queued) as server, of(server) as client:
-        assert (await client.wait(ID, 2.5)).status == "queued"
+        assert (await client.wait(ID, 2.9)).status == "queued"
     said = [asked.headers["Prefer"] for asked in server.asked]
     assert said[0] == "wait=2"
     assert set(said) <= {"wait=2", "wait=1", "wait=0"}
@@ -241,13 +241,14 @@ async def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal most, now
         now += 1
         most = max(most, now)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.1)
         now -= 1
         return await USAGE(request)
 
     monkeypatch.setattr("service.remote.transport.MOST_AT_ONCE", 2)
     async with odd(slow) as server, of(server, Retries(tries=1)) as client:
-        asked = [client._transport.ask("GET", "/v1/usage", seconds=1.5) for _ in range(8)]
+        # All together take longer than each may, and each far shorter, on a busy machine as well.
+        asked = [client._transport.ask("GET", "/v1/usage", seconds=2.4) for _ in range(50)]
         assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
     assert most == 2
 

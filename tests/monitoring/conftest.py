@@ -1,6 +1,5 @@
 """A service and a worker with figures, as processes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,5 @@ async def running(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> As
     async with supervised(settings, folder) as service, showing(settings, folder) as worker:
         running = Running(service, worker, settings)
         await running.use(3)
-        async with asyncio.timeout(60):
-            await worker.until(ready=3)
+        await worker.until(ready=3)
         yield running

@@ -10,7 +10,7 @@ from service.settings import Settings
 from tests.backstage import Backstage, backstage_of
 from tests.functions import SERVICE, WORKER, Function, function
 from tests.outside import Outside, outside_of
-from tests.serverless.event_source import EventSource
+from tests.serverless.event_source import RETRY_SECONDS, EventSource
 from tests.serverless.senders import KINDS, REST_API, Caller
 from tests.uploads import Refuses
 
@@ -71,5 +71,5 @@ async def source(settings: Settings, backstage: Backstage) -> EventSource:
 @pytest.fixture(scope="module")
 async def worker(settings: Settings) -> AsyncIterator[Function]:
     """A container of the worker."""
-    async with function(WORKER, replace(settings, retry_seconds=1)) as made:
+    async with function(WORKER, replace(settings, retry_seconds=RETRY_SECONDS)) as made:
         yield made

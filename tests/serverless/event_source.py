@@ -13,6 +13,8 @@ from tests.driver import Client
 from tests.functions import Function
 from tests.pictures import jpeg_progressive
 
+RETRY_SECONDS = 2
+"""The fixture `worker` has it."""
 ATTRIBUTES = ("ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp")
 
 

@@ -18,7 +18,7 @@ import pytest
 from service.container import Container
 from service.settings import Settings
 from service.storage import Storage
-from tests.backstage import environment_of, stat_of, until
+from tests.backstage import SECONDS, environment_of, stat_of, until
 from tests.faults.between import Relay
 from tests.functions import SERVICE, Function, function
 from tests.outside import Outside
@@ -87,7 +87,8 @@ async def test_a_wait_ends_before_the_invocation_s_time(container: Function, use
     start = time.monotonic()
     answer = await caller.upload(PHOTO.data, Prefer="wait=20")
     assert (answer.status, answer.json["status"]) == (202, "queued")
-    assert 1 < time.monotonic() - start < caller.seconds
+    assert time.monotonic() - start > 1
+    assert container.left > 0
     caller.seconds = 29
     start = time.monotonic()
     answer = await caller.get(answer.headers["Location"], Prefer="wait=1")
@@ -101,7 +102,7 @@ async def test_without_time_nothing_waits(container: Function, outside: Outside,
     caller.seconds = 0
     start = time.monotonic()
     answer = await caller.upload(PHOTO.data, Prefer="wait=20")
-    assert (answer.status, time.monotonic() - start < 5) == (202, True)
+    assert (answer.status, time.monotonic() - start < 15) == (202, True)
     assert f"incoming/{user}/{answer.json['image_id']}" in await outside.keys()
 
 
@@ -119,12 +120,12 @@ def test_it_ends_in_silence(settings: Settings, end: str) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     assert "ready" in process.stdout.readline()
-    process.stdin.write('{"event": {"httpMethod": "GET", "path": "/readyz"}, "seconds": 10}\n')
+    process.stdin.write('{"event": {"httpMethod": "GET", "path": "/readyz"}, "seconds": 29}\n')
     process.stdin.flush()
     assert '"statusCode": 200' in process.stdout.readline()
     if end == "SIGTERM":
         process.terminate()
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, errors) == (-signal.SIGTERM if end == "SIGTERM" else 0, "")
 
 

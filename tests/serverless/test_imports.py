@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.backstage import SECONDS
 from tests.faults.between import NOTHING_THERE
 from tests.functions import SERVICE, WORKER
 
@@ -43,7 +44,12 @@ def test_a_handler_loads_what_it_needs_only(module: str) -> None:
         "AWS_SECRET_ACCESS_KEY": "x",
     }
     done = subprocess.run(
-        [sys.executable, "-c", ASK, module], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", ASK, module],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     loaded = set(json.loads(done.stdout))

@@ -106,5 +106,5 @@ async def test_sigterm_ends_a_container_that_waits(settings: Settings) -> None:
     async with running(SERVICE, settings) as (service, process):
         assert (await service.invoke({"health": True}))["statusCode"] == 400
         process.terminate()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             await process.wait()

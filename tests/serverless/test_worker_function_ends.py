@@ -10,7 +10,7 @@ import pytest
 
 from service.settings import Settings
 from service.storage.provision import provision
-from tests.backstage import Backstage, backstage_of, decoder_pids, ended, until
+from tests.backstage import SECONDS, Backstage, backstage_of, decoder_pids, ended, until
 from tests.conftest import settings_at
 from tests.direct import arrive, form_for, only_image
 from tests.driver import Client, client_of
@@ -21,9 +21,9 @@ from tests.serverless.event_source import EventSource, status_of, upload
 
 DATA = jpeg_progressive().data
 INVOCATION_SECONDS = 6.5
+ROOMY_SECONDS = 12.0
+"""An invocation in which there is time for an image before it begins to end, also on a busy machine."""
 SOME_TRIES = 3
-IDLE_SECONDS = 6
-"""How long a container is frozen: longer than the local AWS keeps idle connections."""
 
 
 @asynccontextmanager
@@ -42,16 +42,14 @@ async def test_the_time_runs_out_at_a_hanging_decode(
     client: Client, settings: Settings, source: EventSource, backstage: Backstage
 ) -> None:
     """What is late comes back at once; the processes that hung are gone; the next invocation works."""
-    loop = asyncio.get_running_loop()
     async with warm(settings, source, client) as worker:
         pids = decoder_pids(worker.process.pid)
         paths = [await upload(client) for _ in range(3)]
         records = await source.wait_for(3)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        begin = loop.time()
         assert await source.deliver(worker, records, INVOCATION_SECONDS) == [0, 1, 2]
-        assert loop.time() - begin < INVOCATION_SECONDS
+        assert worker.left > 0
         await ended(*pids)
         assert decoder_pids(worker.process.pid) == set()
         again = await source.receive()
@@ -72,13 +70,13 @@ async def test_no_time_at_all(client: Client, settings: Settings, source: EventS
 
 
 @asynccontextmanager
-async def relayed(settings: Settings, part: str) -> AsyncIterator[tuple[Function, Relay]]:
-    """A container, and what stands between it and a part of AWS."""
-    async with (
-        relay_to(str(getattr(settings, f"endpoint_{part}"))) as relay,
-        function(WORKER, elsewhere(settings, part, relay.url)) as worker,
-    ):
-        yield worker, relay
+async def relayed(settings: Settings, *parts: str) -> AsyncIterator[tuple[Function, Relay]]:
+    """A container, and what stands between it and these parts of AWS."""
+    async with relay_to(str(getattr(settings, f"endpoint_{parts[0]}"))) as relay:
+        for part in parts:
+            settings = elsewhere(settings, part, relay.url)
+        async with function(WORKER, settings) as worker:
+            yield worker, relay
 
 
 @pytest.mark.parametrize("part", ["s3", "dynamodb"])
@@ -104,7 +102,6 @@ async def test_a_short_outage(
 async def outlast(settings: Settings, part: str, fault: str) -> None:
     """An invocation that never sees the end of the outage, and those after it; a direct upload as any other."""
     await provision(settings)
-    loop = asyncio.get_running_loop()
     async with (
         client_of(settings, "alice") as client,
         backstage_of(settings) as backstage,
@@ -117,9 +114,8 @@ async def outlast(settings: Settings, part: str, fault: str) -> None:
         path = await upload(other)
         records = await source.wait_for(2)
         getattr(relay, fault)()
-        begin = loop.time()
-        failed = await source.deliver(worker, records, INVOCATION_SECONDS)
-        assert loop.time() - begin < INVOCATION_SECONDS
+        failed = await source.deliver(worker, records, ROOMY_SECONDS if part == "sqs" else INVOCATION_SECONDS)
+        assert worker.left > 0
         relay.mend()
         if part == "sqs":  # which an upload needs no more; and SQS heard nothing of when to deliver again
             assert [given["image_id"] in records[place]["body"] for place in failed] == [True]
@@ -138,7 +134,8 @@ async def outlast(settings: Settings, part: str, fault: str) -> None:
 async def test_long_outages(endpoint: str) -> None:
     """The invocation answers before its time is over, and what could not be done comes again."""
     faults = [("s3", "cut"), ("s3", "hang"), ("sqs", "hang"), ("dynamodb", "hang")]
-    await asyncio.gather(*(outlast(settings_at(endpoint), *one) for one in faults))
+    # What a busy machine could not give back in time comes again after that.
+    await asyncio.gather(*(outlast(settings_at(endpoint, visibility_seconds=20), *one) for one in faults))
 
 
 async def test_an_outage_that_does_not_end(
@@ -162,16 +159,18 @@ async def test_an_outage_that_does_not_end(
     assert await status_of(client, path) == "ready"
 
 
-async def test_frozen_between_invocations(client: Client, source: EventSource, worker: Function) -> None:
+async def test_frozen_between_invocations(client: Client, settings: Settings, source: EventSource) -> None:
     """As Lambda does; meanwhile AWS closes the connections, and the next invocation must not notice."""
     paths = [await upload(client)]
-    assert await source.deliver(worker, await source.wait_for(1)) == []
-    os.kill(worker.process.pid, signal.SIGSTOP)
-    await asyncio.sleep(IDLE_SECONDS)
-    paths += [await upload(client) for _ in range(3)]
-    records = await source.wait_for(3)
-    os.kill(worker.process.pid, signal.SIGCONT)
-    assert await source.deliver(worker, records) == []
+    async with relayed(settings, "s3", "sqs", "dynamodb") as (worker, relay):
+        assert await source.deliver(worker, await source.wait_for(1)) == []
+        assert relay.made
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        relay.reset()
+        paths += [await upload(client) for _ in range(3)]
+        records = await source.wait_for(3)
+        os.kill(worker.process.pid, signal.SIGCONT)
+        assert await source.deliver(worker, records) == []
     assert {await status_of(client, path) for path in paths} == {"ready"}
 
 
@@ -186,7 +185,7 @@ async def test_the_container_ends(client: Client, settings: Settings, source: Ev
         else:
             os.kill(min(pids), signal.SIGSTOP)
             worker.process.send_signal(getattr(signal, end))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             code = await worker.process.wait()
         assert code == (0 if end == "stdin" else -getattr(signal, end))
         await ended(*pids)
@@ -196,14 +195,22 @@ async def test_the_container_is_killed_in_the_middle(
     client: Client, settings: Settings, source: EventSource, backstage: Backstage
 ) -> None:
     """As when an invocation overruns its time: the message comes again, and another container makes it whole."""
-    async with warm(settings, source, client) as worker:
+    async with (
+        relay_to(str(settings.endpoint_s3)) as relay,
+        warm(elsewhere(settings, "s3", relay.url), source, client) as worker,
+    ):
         path = await upload(client)
         (record,) = await source.wait_for(1)
         pids = decoder_pids(worker.process.pid)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        before = relay.fetched
+
+        async def fetched() -> bool:
+            return relay.fetched - before > len(DATA)
+
         task = asyncio.create_task(worker.invoke({"Records": [record]}))
-        await asyncio.sleep(0.2)
+        await until(fetched)
         worker.process.kill()
         with pytest.raises(ValueError, match="Expecting value"):  # there is no answer
             await task
