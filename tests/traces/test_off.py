@@ -47,7 +47,7 @@ ATTRIBUTES: traces.Attributes = {"messaging.system": "aws_sqs"}
 def test_nothing_of_opentelemetry_is_loaded(variables: dict[str, str]) -> None:
     known = {**CREDENTIALS, "AWS_ENDPOINT": NOTHING_THERE, "PORT": "0", **variables}
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=known, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", ASK], env=known, capture_output=True, text=True, timeout=120, check=True
     )
     loaded = json.loads(done.stdout)
     assert {"service.traces", "worker.run"} <= set(loaded)
