@@ -73,7 +73,7 @@ async def endings() -> list[Ended | BaseException]:
 
     async def ending(words: str, given: dict[str, str]) -> Ended:
         async with few:
-            return await run({**QUIET, **given}, *words.split(), seconds=45)
+            return await run({**QUIET, **given}, *words.split())
 
     return await asyncio.gather(*(ending(words, given) for words, given, _ in MISTAKES), return_exceptions=True)
 

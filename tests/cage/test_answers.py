@@ -255,11 +255,11 @@ async def test_a_process_that_has_just_been_ended_gets_no_image() -> None:
 WORKS_ON = "works_on(*all):\n say(frame(*all))\n while True: pass\ndecoder_child.frame = works_on"
 
 
-async def test_a_process_gets_no_cpu_between_two_images(patient: Decoders) -> None:
+async def test_a_process_gets_no_cpu_between_two_images(decoders: Decoders) -> None:
     """One that works on for itself is ended by the system, and cannot prevent it."""
-    await asyncio.gather(sound(patient), sound(patient))
+    await asyncio.gather(sound(decoders), sound(decoders))
     before = decoder_pids()
-    assert isinstance(await patient.decode(*doing(f"def {WORKS_ON}")), Sound)
+    assert isinstance(await decoders.decode(*doing(f"def {WORKS_ON}")), Sound)
 
     async def one_is_gone() -> bool:
         return len(before - decoder_pids()) == 1
