@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from service.settings import Settings
-from service.storage import Storage, open_storage
+from service.storage import Storage, aws, open_storage
 from service.storage.objects import VARIANTS
 from service.storage.provision import provision
 from tests import local_aws
@@ -67,6 +67,14 @@ def scrubbed_environment() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """A call to AWS may take long on a busy machine; a test that waits until one is given up sets its own limit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws, "CALL_SECONDS", 60)
         yield
 
 

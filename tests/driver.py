@@ -76,7 +76,7 @@ class Client:
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         return await self.ask("POST", path, data=data, headers={"Content-Type": content_type, **named})
 
-    async def raw(self, request: bytes, *, half_close: bool = False, timeout: float = 20) -> bytes:
+    async def raw(self, request: bytes, *, half_close: bool = False, timeout: float = 60) -> bytes:
         """Send bytes as they are on a connection of its own and read until the server closes it."""
         address = urlsplit(self.url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)

@@ -1,6 +1,7 @@
 """A real local AWS (ministack, in a virtual environment of its own) for the tests."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -9,18 +10,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 60
+START_SECONDS = 120
+OUR_PORTS = range(20_000, 32_768)
+"""The system gives none of them to whoever lets it choose one, as each client does that connects."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on, and that nobody gets by chance before it is used."""
+    while True:
+        port = secrets.choice(OUR_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def command() -> list[str]:
@@ -67,7 +72,7 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except OSError:
             time.sleep(0.1)

@@ -81,7 +81,7 @@ async def client(environment: dict[str, str]) -> AsyncIterator[Client]:
 
 async def ready(client: Client) -> None:
     """Wait until the service answers."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             try:
                 answer = await client.get("/readyz")

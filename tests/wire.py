@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from tests.driver import Answer, Client
 
-SECONDS = 10
+SECONDS = 25
 """After that a service that does not answer fails the test."""
 LONGEST_DETAIL = 500
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from service.settings import Settings
 
-SECONDS = 60.0
+SECONDS = 120.0
 """After that a process that does not end fails the test."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 Environment = Mapping[str, str]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tests.driver import Answer
 from tests.wire import Wire, bare_head
 
-SECONDS = 30.0
+SECONDS = 120.0
 """After that, what a test waits for will not come any more."""
 
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import Settings
 from tests.api.processes import environment, started
-from tests.backstage import ended, kill, stat_of, until
+from tests.backstage import SECONDS, ended, kill, stat_of, until
 from tests.driver import Answer
 from tests.pictures import jpeg
 from tests.wire import Wire, bare_head
@@ -51,7 +51,7 @@ class Supervised:
 
     @asynccontextmanager
     async def _asking(self, request: bytes) -> AsyncIterator[tuple[Answer, int]]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
                 wire = Wire(reader, writer)

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -15,12 +16,14 @@ from service.images import Record
 from service.settings import Settings
 from service.storage import Storage
 from tests.api.processes import SECONDS, Ended, environment, run, started
+from tests.backstage import until
 from tests.driver import Client
-from tests.local_aws import free_port
 from tests.pictures import jpeg
 from tests.sweeping import DATA, receipt_of
 
 NOWHERE = "http://127.0.0.1:1"
+SOON = 15.0
+"""Seconds in which a service must notice that it has to end; less than it waits for anybody then, or `Prefer: wait`."""
 QUIET = environment(AWS_ENDPOINT=NOWHERE, LOG_LEVEL="WARNING", PORT="0", COLUMNS="200")
 
 
@@ -70,7 +73,7 @@ async def endings() -> list[Ended | BaseException]:
 
     async def ending(words: str, given: dict[str, str]) -> Ended:
         async with few:
-            return await run({**QUIET, **given}, *words.split(), seconds=45)
+            return await run({**QUIET, **given}, *words.split())
 
     return await asyncio.gather(*(ending(words, given) for words, given, _ in MISTAKES), return_exceptions=True)
 
@@ -157,29 +160,28 @@ async def test_a_port_that_is_taken() -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
+async def serving(settings: Settings, folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
     """A service in a process of its own, that answers."""
-    port = free_port()
+    log = folder / "log"
     async with (
-        started(environment(settings, PORT=str(port)), "serve") as process,
+        started(environment(settings, PORT="0"), "serve", output=log) as process,
         aiohttp.ClientSession() as session,
-        asyncio.timeout(SECONDS),
     ):
-        client = Client(session, f"http://127.0.0.1:{port}", "alice")
-        while True:
-            try:
-                assert (await client.get("/healthz")).status == 200
-                break
-            except aiohttp.ClientConnectionError:
-                assert process.returncode is None
-                await asyncio.sleep(0.05)
+
+        async def url() -> str | None:
+            assert process.returncode is None, log.read_text()
+            found = re.search(r"serving on ([^\s\"]+)", log.read_text())
+            return found and found[1]
+
+        client = Client(session, await until(url), "alice")
+        assert (await client.get("/healthz")).status == 200
         yield process, client
 
 
-async def test_sigterm_during_an_upload(settings: Settings, storage: Storage) -> None:
+async def test_sigterm_during_an_upload(settings: Settings, storage: Storage, tmp_path: Path) -> None:
     """The upload still gets its answer, and so does who only waits; who comes later does not; then it ends with 0."""
     photo = jpeg().data
-    async with serving(settings) as (process, client):
+    async with serving(settings, tmp_path) as (process, client):
         queued = (await client.upload(photo)).headers["Location"]
         port = int(client.url.rpartition(":")[2])
         upload, put = await asyncio.open_connection("127.0.0.1", port)
@@ -197,16 +199,16 @@ async def test_sigterm_during_an_upload(settings: Settings, storage: Storage) ->
 
         process.send_signal(signal.SIGTERM)
         await refusing(port)
-        answer = await asyncio.wait_for(patient.read(), 5)
+        answer = await asyncio.wait_for(patient.read(), SOON)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
         assert b'"queued"' in answer
         assert process.returncode is None, "an upload is still under way"
         put.write(photo[50_000:])
-        answer = await asyncio.wait_for(upload.read(), 5)
+        answer = await asyncio.wait_for(upload.read(), SOON)
         assert answer.startswith(b"HTTP/1.1 202 "), answer
         put.close()
         ask.close()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), SOON) == 0
     image_id = re.search(rb"/v1/images/([0-9a-f-]{36})", answer)
     assert image_id
     receipt = await storage.objects.staged_receipt("alice", image_id[1].decode())
@@ -214,9 +216,9 @@ async def test_sigterm_during_an_upload(settings: Settings, storage: Storage) ->
     assert await storage.objects.get_staged(receipt) == photo
 
 
-async def test_sigterm_between_two_requests_of_a_connection(settings: Settings) -> None:
+async def test_sigterm_between_two_requests_of_a_connection(settings: Settings, tmp_path: Path) -> None:
     """The second may be on its way already: it is answered, and its answer ends the connection."""
-    async with serving(settings) as (process, client):
+    async with serving(settings, tmp_path) as (process, client):
         port = int(client.url.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request("GET", "/healthz"))
@@ -224,11 +226,11 @@ async def test_sigterm_between_two_requests_of_a_connection(settings: Settings) 
         process.send_signal(signal.SIGTERM)
         await refusing(port)
         writer.write(request("GET", "/healthz"))
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), SOON)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
         assert b"Connection: close" in answer
         writer.close()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), SOON) == 0
 
 
 def request(method: str, path: str, *headers: str) -> bytes:
@@ -252,10 +254,10 @@ async def refusing(port: int) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_an_idle_service_ends_at_once(settings: Settings, how: signal.Signals) -> None:
+async def test_an_idle_service_ends_at_once(settings: Settings, how: signal.Signals, tmp_path: Path) -> None:
     """Connections that are kept alive hold nothing up."""
-    async with serving(settings) as (process, client):
-        async with asyncio.timeout(5):
+    async with serving(settings, tmp_path) as (process, client):
+        async with asyncio.timeout(SOON):
             process.send_signal(how)
             assert await process.wait() == 0
         assert client.session.closed is False

@@ -188,18 +188,20 @@ async def test_http_1_0(client: Client) -> None:
 # Clients that say nothing, or are gone
 
 
-@pytest.mark.parametrize("said", [b"", b"POST /v1/im", bare_head(TYPE)[:-4]], ids=["nothing", "line", "head"])
-async def test_a_connection_that_does_not_come_to_a_request_ends(said: bytes, loop: str, settings: Settings) -> None:
-    """At its beginning, and behind a request."""
-    async with client_at(loop, replace(settings, keep_alive_seconds=0.3)) as client:
-        async with connected(client) as wire:
-            await wire.send(said)
-            assert await wire.rest() == b""
-        async with connected(client) as wire:
-            await wire.send(head(client, target="/healthz", method="GET"))
-            assert (await wire.answer()).status == 200
-            await wire.send(said)
-            assert await wire.rest() == b""
+async def test_a_connection_that_does_not_come_to_a_request_ends(loop: str, settings: Settings) -> None:
+    """At its beginning, and behind a request; whether it says nothing, some of a line, or some of the headers."""
+    async with client_at(loop, replace(settings, keep_alive_seconds=2.0)) as client:
+
+        async def ends(said: bytes, behind: bool) -> None:
+            async with connected(client) as wire:
+                if behind:
+                    await wire.send(head(client, target="/healthz", method="GET"))
+                    assert (await wire.answer()).status == 200
+                await wire.send(said)
+                assert await wire.rest() == b""
+
+        says = (b"", b"POST /v1/im", bare_head(TYPE)[:-4])
+        await asyncio.gather(*(ends(said, behind) for said in says for behind in (False, True)))
 
 
 @pytest.mark.parametrize("way", WHOLE)
@@ -235,11 +237,11 @@ async def test_clients_that_are_gone_behind_the_body(loop: str, settings: Settin
 @pytest.mark.parametrize("leaves", ["half_close", "cut"])
 async def test_the_rest_of_a_refused_body_holds_nothing_up(leaves: str, loop: str, settings: Settings) -> None:
     """A client that has read its refusal and left is not waited for when the service ends."""
-    settings = replace(settings, linger_seconds=8.0, shutdown_seconds=8.0)
+    settings = replace(settings, linger_seconds=60.0, shutdown_seconds=60.0)
     async with client_at(loop, settings) as client:
         async with connected(client) as wire:
             await wire.send(head(client, TYPE, TEXT_SIZE), TEXT[:-1])
             assert (await wire.answer()).status == 400
             getattr(wire, leaves)()
         ending = time.monotonic()
-    assert time.monotonic() - ending < 5
+    assert time.monotonic() - ending < 40

@@ -25,7 +25,7 @@ from tests.uploads import SIZE, TYPE, WHOLE
 from tests.wire import connected, head
 
 ENDS = ("cut", "half_close", "close")
-PREFER = "Prefer: wait=20"
+PREFER = "Prefer: wait=30"
 
 
 @asynccontextmanager
@@ -95,7 +95,7 @@ async def test_nobody_waits_for_a_client_that_is_gone(client: Client) -> None:
 
     accepted = "cloud_images_uploads_total", "", "accepted"
     before = (await figures())[accepted]
-    async with asyncio.timeout(15), connected(client) as wire:
+    async with asyncio.timeout(25), connected(client) as wire:
         await wire.send(head(client, TYPE, SIZE, PREFER), PNG)
         await until(partial(under_way, 1))
         wire.cut()

@@ -10,7 +10,7 @@ import pytest
 from service.doctor import examine
 from service.findings import Examination
 from service.settings import Settings
-from tests.api.processes import Ended, environment, run, started
+from tests.api.processes import SECONDS, Ended, environment, run, started
 from tests.backstage import until
 from tests.driver import Client
 from tests.faults.proxy import proxy_to, through
@@ -173,7 +173,7 @@ async def test_broken_off(settings: Settings, name: signal.Signals) -> None:
             async with started(environment(through(settings, proxy)), "doctor") as process:
                 await until(met)
                 process.send_signal(name)
-                out, err = await asyncio.wait_for(process.communicate(), 30)
+                out, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 2, err.decode()
     assert err.decode().startswith("cloud-images: broken off")
     assert "Traceback" not in out.decode() + err.decode()

@@ -30,7 +30,7 @@ from tests.wire import bare_head
 from worker.decoder import Decoders
 
 PNG = TINY["image/png"].data
-SOON = 5.0
+SOON = 20.0
 """Seconds in which a stream must have noticed that something has come; longer than on an idle machine."""
 FEW_SECONDS = 1.0
 MANY = 120
@@ -46,7 +46,7 @@ async def queued(client: Client) -> str:
 @pytest.fixture
 async def brief(settings: Settings) -> AsyncIterator[Client]:
     """A user of a service whose streams last a second, and beat often."""
-    quick = replace(settings, events_seconds=FEW_SECONDS, events_heartbeat_seconds=0.2)
+    quick = replace(settings, events_seconds=FEW_SECONDS, events_heartbeat_seconds=0.1)
     async with client_of(quick, new_user()) as made:
         yield made
 
@@ -173,7 +173,8 @@ async def test_a_client_that_leaves(how: str, settings: Settings, tmp_path: Path
     """Its stream ends at once, is logged as such, and nobody looks for it any more. One who only listens stays."""
     async with AsyncExitStack() as opened:
         proxy = await opened.enter_async_context(proxy_to(str(settings.endpoint_s3)))
-        service = await opened.enter_async_context(supervised(through(settings, proxy), tmp_path, processes=1))
+        through_it, seldom = through(settings, proxy), {"EVENTS_HEARTBEAT_SECONDS": "60"}
+        service = await opened.enter_async_context(supervised(through_it, tmp_path, processes=1, **seldom))
         path = (await service.ask(upload(PNG, "image/png"))).headers["Location"]
         if how == "says_no_more":
             async with streaming(service.url, "alice", path) as stream:
@@ -211,7 +212,7 @@ async def test_a_client_that_leaves(how: str, settings: Settings, tmp_path: Path
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_the_service_ends(processes: int, settings: Settings, tmp_path: Path) -> None:
     """Streams end with it at once, whole, and their connections with them."""
-    async with supervised(settings, tmp_path, processes, SHUTDOWN_SECONDS="30") as service:
+    async with supervised(settings, tmp_path, processes, SHUTDOWN_SECONDS="60") as service:
         path = (await service.ask(upload(PNG, "image/png"))).headers["Location"]
         async with AsyncExitStack() as opened:
             streams = [await opened.enter_async_context(streaming(service.url, "alice", path)) for _ in range(8)]

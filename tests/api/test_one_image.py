@@ -20,7 +20,7 @@ from worker.decoder import Decoders
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 CHANGING = {"status", "updated_at", "version", "placeholder", "variants", "links"}
-SOON = 3.0
+SOON = 15.0
 """Seconds in which an answer that waits for something must have noticed that it has come."""
 TINY_PNG = TINY["image/png"]
 

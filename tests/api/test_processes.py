@@ -11,7 +11,7 @@ import pytest
 
 from service.settings import Settings
 from service.storage.provision import provision
-from tests.api.processes import environment, run, started
+from tests.api.processes import SECONDS, environment, run, started
 from tests.api.supervised import HEALTH, Supervised, children, supervised, upload
 from tests.backstage import backstage_of, ended, until
 from tests.conftest import settings_at
@@ -115,7 +115,7 @@ async def test_sigterm_under_load(endpoint: str, tmp_path: Path) -> None:
                 clients.create_task(client())
             await enough.wait()
             service.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(service.process.wait(), 30) == 0
+        assert await asyncio.wait_for(service.process.wait(), SECONDS) == 0
         assert list(service.folder.iterdir()) == []
         assert await backstage.messages() - before == acknowledged
         assert len(await backstage.keys_of("alice")) == acknowledged
@@ -163,7 +163,7 @@ async def test_an_idle_service_ends_at_once(settings: Settings, tmp_path: Path, 
     async with supervised(settings, tmp_path, processes=3) as service:
         pids = service.children
         service.process.send_signal(how)
-        assert await asyncio.wait_for(service.process.wait(), 10) == 0
+        assert await asyncio.wait_for(service.process.wait(), 20) == 0
         await ended(*pids)
         assert list(service.folder.iterdir()) == []
         assert service.log.read_text().count("\n") == 2, "serving, and stopping"
@@ -178,7 +178,7 @@ async def test_a_service_that_is_still_starting_ends_too(settings: Settings) -> 
 
         pids = await until(forked)
         process.send_signal(signal.SIGTERM)
-        _, said = await asyncio.wait_for(process.communicate(), 20)
+        _, said = await asyncio.wait_for(process.communicate(), SECONDS)
         assert (process.returncode, said.count(b"serving on")) == (0, 0), said.decode()
         await ended(*pids)
 
@@ -189,7 +189,7 @@ async def test_a_process_that_does_not_end_in_time_is_killed(settings: Settings,
         (stuck, *_) = service.children
         os.kill(stuck, signal.SIGSTOP)
         service.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(service.process.wait(), 20) == 1
+        assert await asyncio.wait_for(service.process.wait(), SECONDS) == 1
         await ended(stuck)
         assert service.said(f"process {stuck} did not end in time")
 

@@ -82,7 +82,7 @@ async def test_an_image_of_another_user(
     """It looks as if it were not there, to the last letter, in no more time, and nothing happens to it."""
     theirs, nobodys = images[status], now_id()
     before, stored = await said_of(owner, theirs), await aws.keys()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         answer, as_if = await call.by(client, theirs), await call.by(client, nobodys)
     assert answer.status == as_if.status == call.status
     assert answer.body.replace(theirs.encode(), b"") == as_if.body.replace(nobodys.encode(), b"")

@@ -13,10 +13,7 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 """The one that has no window at all comes first: the same engine takes a third less of the processor there."""
 REQUIRED = "BROWSER_REQUIRED"
 """With this variable set, what is missing fails the tests instead of skipping them; `.ci/run` sets it."""
-NO_BROWSER = (
-    "there is no browser: install Debian's chromium (apt-get install chromium-headless-shell), or name one with CHROMIUM"
-)
-
+NO_BROWSER = "there is no browser: install Debian's chromium (apt-get install chromium-headless-shell) or set CHROMIUM"
 
 def missing(what: str) -> NoReturn:
     """Skip the test for want of `what`, unless it is required."""

@@ -27,6 +27,7 @@ from worker.verdict import NotSound, Sound, most_bytes, read_verdict
 
 NO_AWS = "http://127.0.0.1:9"
 SECONDS = 2.0
+PATIENT_SECONDS = 120.0
 TRIES = 10
 SIDES = {"thumb": 16}
 
@@ -153,6 +154,13 @@ async def decoders(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[De
             yield opened
 
 
+@pytest.fixture(scope="module")
+async def patient(decoders: Decoders) -> AsyncIterator[Decoders]:
+    """The same, but with time enough, however busy the machine is: for what ends before its time is over."""
+    async with open_decoders(replace(settings_at(NO_AWS), decode_seconds=PATIENT_SECONDS), VARIANTS) as opened:
+        yield opened
+
+
 async def sound(decoders: Decoders) -> None:
     """Check that an innocent picture is decoded; a busy machine may need some tries in so little time."""
     for _ in range(TRIES):
@@ -197,13 +205,14 @@ MISDEEDS = {
 
 
 @pytest.mark.parametrize("name", MISDEEDS)
-async def test_a_misdeed_costs_one_image(decoders: Decoders, name: str) -> None:
+async def test_a_misdeed_costs_one_image(decoders: Decoders, patient: Decoders, name: str) -> None:
     """It has an end and a reason; the neighbours in the other slot, and those that come after it, are decoded."""
     misdeed, code = MISDEEDS[name]
+    decoders = decoders if code == "decode_timeout" else patient
     bad = asyncio.create_task(died(decoders, misdeed))
     await asyncio.sleep(0)
     await asyncio.gather(*(sound(decoders) for _ in range(3)))
-    async with asyncio.timeout(SECONDS + 10):
+    async with asyncio.timeout(SECONDS + 60):
         assert await bad == code
     await sound(decoders)
 
@@ -253,15 +262,15 @@ async def test_a_process_gets_no_cpu_between_two_images(decoders: Decoders) -> N
     assert isinstance(await decoders.decode(*doing(f"def {WORKS_ON}")), Sound)
 
     async def one_is_gone() -> bool:
-        return len(decoder_pids() & before) == 1
+        return len(before - decoder_pids()) == 1
 
     await until(one_is_gone)
 
 
-async def test_the_last_words_of_a_decoder_are_logged(decoders: Decoders, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_last_words_of_a_decoder_are_logged(patient: Decoders, caplog: pytest.LogCaptureFixture) -> None:
     """In one line: what happened and where, and nothing that a picture has in it."""
     with caplog.at_level(logging.WARNING, "worker"):
-        await died(decoders, "sys.stderr.write('PIXELS' * 9_000 + '\\n\\x1b[2J'); open('/etc/passwd')")
+        await died(patient, "sys.stderr.write('PIXELS' * 9_000 + '\\n\\x1b[2J'); open('/etc/passwd')")
     (line,) = [one.getMessage() for one in caplog.records if " said " in one.getMessage()]
     assert "4096 bytes: PermissionError" in line
     assert re.search(r"decoder_child\.py:\d+", line)
@@ -270,10 +279,10 @@ async def test_the_last_words_of_a_decoder_are_logged(decoders: Decoders, caplog
     assert "passwd" not in line
 
 
-async def test_an_answer_that_is_none_is_not_logged(decoders: Decoders, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answer_that_is_none_is_not_logged(patient: Decoders, caplog: pytest.LogCaptureFixture) -> None:
     """It may be the picture itself."""
     with caplog.at_level(logging.DEBUG):
-        assert await died(decoders, "say(struct.pack('>I', 1000) + b'PIXELS\\xff' + bytes(993))") == "decoder_crashed"
+        assert await died(patient, "say(struct.pack('>I', 1000) + b'PIXELS\\xff' + bytes(993))") == "decoder_crashed"
     lines = [one.getMessage() for one in caplog.records]
     assert any("gave no answer" in line for line in lines)
     assert "PIXELS" not in str(lines)

@@ -46,7 +46,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
             answer = subprocess.run(
                 [sys.executable, "-m", *words],
                 stdout=subprocess.PIPE,
-                timeout=60,
+                timeout=300,
                 check=True,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
                 cwd=tmp_path_factory.mktemp("here"),
@@ -111,7 +111,7 @@ def test_the_parent_is_hidden() -> None:
     looked = subprocess.run(
         [sys.executable, "-c", PARENT],
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=300,
         check=True,
         env={**os.environ, "SECRET": "x"},
     )
@@ -140,5 +140,5 @@ call()
 def test_other_numbers_of_calls_are_deadly(numbers: str) -> None:
     """With them an allowed number would mean another call."""
     program = PROGRAM.format(attack=FOREIGN_NUMBERS[numbers])
-    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=300, check=False)
     assert (ended.stdout, ended.returncode) == (b"caged\n", -signal.SIGSYS)

@@ -18,7 +18,7 @@ from tests.backstage import environment_of
 from tests.chaos.seams import Plan
 
 KILLED = -signal.SIGKILL
-START_SECONDS = 60
+START_SECONDS = 120
 
 Told = Callable[[str, int, str, str, str], None]
 """Gets what a seam tells: `crossed` or `dies`, the process and its command, the point, the image."""

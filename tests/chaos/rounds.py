@@ -25,7 +25,7 @@ from tests.subscribers import topic_of
 
 PEOPLE = 6
 SWEEP = ("sweep", "--older-than", "0")
-CALM_SECONDS = 120
+CALM_SECONDS = 240
 """How long it may take until nothing is left to do, on a busy machine."""
 LOOK_SECONDS = 0.1
 UNHURRIED = {"VISIBILITY_SECONDS": "60"}
@@ -79,9 +79,13 @@ class Round:
     async def work(self) -> None:
         """A worker that nobody kills until the queue is empty."""
         worker = await self.processes.start("worker", plan=NOTHING_PLANNED, variables=UNHURRIED)
-        await asyncio.wait_for(self.processes.begun[worker.pid].wait(), CALM_SECONDS)
+        await self.until_begun(worker)
         await self.until_empty()
         await self.end(worker)
+
+    async def until_begun(self, running: Running) -> None:
+        """Wait until it is at work, so that it listens to signals."""
+        await asyncio.wait_for(self.processes.begun[running.pid].wait(), CALM_SECONDS)
 
     async def end(self, running: Running) -> None:
         """SIGTERM, and a good end."""

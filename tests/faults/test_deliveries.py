@@ -52,7 +52,7 @@ class Queued:
 @pytest.fixture
 async def queued(endpoint: str) -> AsyncIterator[Queued]:
     """With a queue of its own."""
-    settings = settings_at(endpoint, visibility_seconds=2, max_deliveries=20)
+    settings = settings_at(endpoint, visibility_seconds=2, max_deliveries=1000)
     await provision(settings)
     async with (
         proxy_to(endpoint) as proxy,
@@ -122,4 +122,5 @@ async def test_a_long_poll_that_never_ends(queued: Queued, decoders: Decoders, m
 
             await until(twice)
             rule.over = True
+            monkeypatch.undo()
             await queued.made_once()

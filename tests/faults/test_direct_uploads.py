@@ -1,6 +1,7 @@
 """Direct uploads while AWS is away, while the worker dies, and of what somebody else puts there: none is lost."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ PARTS = ("s3", "sqs", "dynamodb")
 LIMITS = Limits(50_000_000, 32_767, 900)
 SOME_TRIES = 3
 SHORT_CALL_SECONDS = 3
+"""The time limit of a call, while a test waits for it."""
 HUGE = 48 * 1024 * 1024
 """Bytes: more than all buffers on the way hold together."""
 
@@ -42,29 +44,34 @@ async def test_an_outage_while_it_is_admitted(
     fault: str,
 ) -> None:
     """The worker is told to try again; the file is still there, and nothing of it was made visible."""
-    monkeypatch.setattr("service.storage.aws.CALL_SECONDS", SHORT_CALL_SECONDS)
     await drain(settings, storage, decoders)
+    users = {part: client.as_user(f"{client.user}-{part}") for part in PARTS}
+    forms = {part: await form_for(user) for part, user in users.items()}
+    async with AsyncExitStack() as opened:
+        relays, storages = {}, {}
+        for part, user in users.items():
+            assert await post(user, forms[part], DATA) is None
+            relays[part] = await opened.enter_async_context(relay_to(str(getattr(settings, f"endpoint_{part}"))))
+            away = elsewhere(settings, part, relays[part].url)
+            storages[part] = await opened.enter_async_context(open_storage(away))
+            getattr(relays[part], fault)()
 
-    async def outage(part: str) -> tuple[Client, Any]:
-        user = client.as_user(f"{client.user}-{part}")
-        given = await form_for(user)
-        assert await post(user, given, DATA) is None
-        arrival, url = Arrival(user.user, given["image_id"]), str(getattr(settings, f"endpoint_{part}"))
-        async with relay_to(url) as relay, open_storage(elsewhere(settings, part, relay.url)) as other:
-            getattr(relay, fault)()
-            outcome = await admit(arrival, other, LIMITS)
+        async def admitted(part: str) -> Done | Retry:
+            return await admit(Arrival(users[part].user, forms[part]["image_id"]), storages[part], LIMITS)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("service.storage.aws.CALL_SECONDS", SHORT_CALL_SECONDS)
+            outcomes = await asyncio.gather(*map(admitted, PARTS))
+        for part, outcome in zip(PARTS, outcomes, strict=True):
             assert isinstance(outcome, Retry)
             assert (outcome.outage, outcome.reason.code) == (True, f"{part}_unavailable")
-            assert f"direct/{given['image_id']}" in await backstage.keys_of(user.user)
-            assert (await user.get(path_of(given))).json["status"] == "queued"
-            relay.mend()
-            assert isinstance(await admit(arrival, other, LIMITS), Done)
-        return user, given
-
-    made = await asyncio.gather(*map(outage, PARTS))
+            assert f"direct/{forms[part]['image_id']}" in await backstage.keys_of(users[part].user)
+            assert (await users[part].get(path_of(forms[part]))).json["status"] == "queued"
+            relays[part].mend()
+            assert isinstance(await admitted(part), Done)
     await drain(settings, storage, decoders)
-    for user, given in made:
-        await only_image(user, backstage, given, DATA)
+    for part, user in users.items():
+        await only_image(user, backstage, forms[part], DATA)
 
 
 async def test_a_worker_outlasts_an_outage(endpoint: str, decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:

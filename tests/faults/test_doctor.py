@@ -450,7 +450,7 @@ async def test_calls_that_hang(settings: Settings) -> None:
         with proxy.breaking("s3 PutObject incoming", "hang"):
             examination = Examination(lambda _: None, seconds=3)
             await check_aws(examination, through(settings, proxy))
-    assert asyncio.get_running_loop().time() - begun < 12
+    assert asyncio.get_running_loop().time() - begun < 40
     report = Report(examination.findings)
     assert report["s3 put"].state is State.WRONG
     assert report["queue"].state is State.UNCHECKED

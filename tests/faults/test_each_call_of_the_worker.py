@@ -32,7 +32,7 @@ from worker.decoder import Decoders
 CALL_SECONDS = 3.0
 SHORT_PAUSE_SECONDS = 0.05
 VISIBILITY_SECONDS = 2
-MANY_DELIVERIES = 50
+MANY_DELIVERIES = 1000
 """More than these tests take, so that nothing becomes a dead letter."""
 EACH_TIME = 3
 """One in how many of the rows is tried in the default run; with EVERY_FAULT all are."""

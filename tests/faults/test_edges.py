@@ -16,7 +16,7 @@ from service.images import new_image_id
 from service.intake.spool import Spool
 from service.settings import Settings
 from service.storage import Storage
-from tests.backstage import decoder_pids
+from tests.backstage import SECONDS, decoder_pids
 from tests.driver import Client, client_of, drain
 from tests.pictures import jpeg
 from worker.consumer import Consumer
@@ -72,7 +72,7 @@ async def test_what_is_not_http_is_answered_also_before_a_fin(client: Client, he
     request = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nX-User-Id: a\r\nContent-Type: image/jpeg\r\n{head}\r\n"
     writer.write(request.encode() + jpeg().data[:2000])
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400") or answer.startswith(b"HTTP/1.0 400")

@@ -122,7 +122,7 @@ async def test_an_image_that_takes_too_long_is_given_up(settings: Settings) -> N
     async with open_decoders(replace(settings, decoders=1, decode_seconds=0.3), VARIANTS) as decoders:
         await patiently(decoders)
         pids = decoder_pids()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(DecoderDied) as error:
                 await decoders.decode(*slow())
             assert error.value.code == "decode_timeout"
@@ -136,7 +136,7 @@ async def test_a_hanging_process_is_given_up(settings: Settings) -> None:
         await patiently(decoders)
         (pid,) = decoder_pids()
         os.kill(pid, signal.SIGSTOP)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(DecoderDied):
                 await decoders.decode(*slow())
             await ended(pid)
@@ -168,10 +168,10 @@ async def test_a_process_that_answers_nonsense_and_lives_on_is_given_up(
     async with open_decoders(replace(settings, decoders=1, decode_seconds=1), VARIANTS) as decoders:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", str(program))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 with pytest.raises(DecoderDied):
                     await decoders.decode(*small())
-        assert isinstance(await decoders.decode(*small()), Sound)
+        assert isinstance(await patiently(decoders), Sound)
 
 
 async def test_a_decode_that_nobody_waits_for_any_more_ends(two: Decoders) -> None:

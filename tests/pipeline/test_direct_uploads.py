@@ -118,7 +118,7 @@ async def test_its_status_as_its_owner_sees_it(
     given = await form_for(client, **WORDS)
     path = path_of(given)
     waiting = asyncio.create_task(client.get(path, Prefer="wait=25"))
-    assert (await asyncio.wait_for(waiting, 3)).code == "image_not_found"
+    assert (await asyncio.wait_for(waiting, 15)).code == "image_not_found"
     await arrive(client, backstage, given, jpeg().data)
     receipt = (await client.get(path)).json
     unknown = dict.fromkeys(("sha256", "width", "height", "frames", "placeholder", "reason"))
@@ -130,7 +130,7 @@ async def test_its_status_as_its_owner_sees_it(
     assert (refused.status, refused.code) == (409, "image_not_ready")
     waiting = asyncio.create_task(client.get(path, Prefer="wait=25"))
     await drain(settings, storage, decoders)
-    record = (await asyncio.wait_for(waiting, 3)).json
+    record = (await asyncio.wait_for(waiting, 15)).json
     assert (record["status"], record["created_at"]) == ("ready", receipt["created_at"])
     assert (await client.get("/v1/images?status=queued")).json["images"] == []
     assert (await client.ask("PATCH", path, json={"title": "Later"})).json["title"] == "Later"

@@ -22,6 +22,7 @@ from tests.api.processes import started
 from tests.api.records import record, settle
 from tests.api.supervised import samples
 from tests.backstage import (
+    SECONDS,
     Backstage,
     backstage_of,
     decoder_pids,
@@ -89,7 +90,7 @@ async def test_before_anything_has_happened(own: Settings, tmp_path: Path) -> No
         assert not [name for name, *_ in shown if not name.startswith("cloud_images_")]
         assert await worker.health() == 200
         worker.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(worker.process.wait(), 30) == 0
+        assert await asyncio.wait_for(worker.process.wait(), SECONDS) == 0
 
 
 async def test_what_becomes_of_uploads(own: Settings, alice: Client, behind: Backstage, tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ async def test_while_aws_is_away(own: Settings, tmp_path: Path) -> None:
         async def away() -> bool:
             return (await worker.figures())["cloud_images_outages_total", "sqs_unavailable"] >= 2
 
-        await until(away, seconds=60)
+        await until(away)
         assert await worker.health() == 200
 
 
@@ -228,11 +229,11 @@ async def test_a_port_that_is_taken(own: Settings, tmp_path: Path) -> None:
     async with showing(own, tmp_path) as worker:
         taken = replace(own, worker_metrics_port=int(worker.url.rpartition(":")[2]))
         async with started(environment_of(taken), "worker") as process:
-            _, said = await asyncio.wait_for(process.communicate(), 60)
+            _, said = await asyncio.wait_for(process.communicate(), SECONDS)
         assert process.returncode == 2
         assert "WORKER_METRICS_PORT" in said.decode().splitlines()[-1]
         async with started(environment_of(taken), "worker", "--burst") as process:
-            await asyncio.wait_for(process.communicate(), 60)
+            await asyncio.wait_for(process.communicate(), SECONDS)
         assert process.returncode == 0
 
 

@@ -12,14 +12,14 @@ from service.settings import Settings
 from service.storage import Storage, open_storage
 from service.storage.catalog import Catalog, Deleted
 from service.storage.objects import VARIANTS
-from tests.backstage import Backstage, drain, final, whole, working
+from tests.backstage import SECONDS, Backstage, drain, final, whole, working
 from tests.driver import Client
 from tests.pictures import jpeg, jpeg_progressive
 from worker.decoder import DecoderDied, Decoders
 from worker.verdict import NotSound, Sound
 
-SLOW_SECONDS = 3.4
-SHORT_VISIBILITY_SECONDS = 2
+SLOW_SECONDS = 4.0
+SHORT_VISIBILITY_SECONDS = 3
 
 
 class Watched(Decoders):
@@ -88,7 +88,7 @@ async def test_two_workers_with_the_same_message_in_hand(
     receipt = await queued(client, storage)
     await backstage.send(receipt.message)
     both = asyncio.Barrier(2)
-    async with asyncio.timeout(20), AsyncExitStack() as workers:
+    async with asyncio.timeout(SECONDS), AsyncExitStack() as workers:
         for _ in range(2):
             decoders = Watched(settings, both.wait)
             workers.push_async_callback(decoders.close)
@@ -203,7 +203,7 @@ async def it_failed(client: Client, receipt: Receipt, backstage: Backstage, code
 async def test_a_message_under_way_stays_hidden_longer_than_its_visibility_timeout(
     client: Client, settings: Settings, backstage: Backstage
 ) -> None:
-    """Two workers poll, and the decode takes more than half as long again."""
+    """Two workers poll, and the decode takes a third as long again."""
     short = replace(settings, visibility_seconds=SHORT_VISIBILITY_SECONDS)
     slow = Watched(short, lambda: asyncio.sleep(SLOW_SECONDS))
     async with open_storage(short) as storage:

@@ -11,22 +11,27 @@ import pytest
 from service.settings import Settings
 from service.storage import Storage
 from service.storage.objects import VARIANTS
-from tests.backstage import Backstage, cloud_images, decoder_pids, drain, ended, until, whole
+from tests.backstage import SECONDS, Backstage, cloud_images, decoder_pids, drain, ended, final, until, whole
 from tests.driver import Client
 from tests.pictures import jpeg, jpeg_progressive
 from worker.consumer import Consumer
 from worker.decoder import Decoders
 from worker.verdict import NotSound, Sound
 
-UPLOADS = 12
-SLACK_SECONDS = 4.0
+UPLOADS = 20
+SLACK_SECONDS = 15.0
 """What polling once more and ending may take beside the deadline itself, on a busy machine."""
 
 
 class Stuck(Decoders):
     """Decoders that never come to an end."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, VARIANTS)
+        self.begun = asyncio.Event()
+
     async def decode(self, data: bytes, content_type: str, pixels: int = 0) -> Sound | NotSound:
+        self.begun.set()
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -49,13 +54,13 @@ async def test_a_worker_under_load_ends_at_sigterm_and_another_one_goes_on_at_on
         pids = decoder_pids(worker.pid)
         start = time.monotonic()
         worker.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(worker.wait(), 30) == 0
+        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0
         assert time.monotonic() - start < deadline + loaded.poll_seconds + SLACK_SECONDS
     assert pids
     await ended(*pids)
     assert await ready() < ids
     assert await backstage.in_flight() == 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(SECONDS):
         await drain(settings, storage, decoders)
     assert await ready() == ids
     assert await backstage.keys_of(client.user) == {key for image_id in ids for key in whole(image_id)}
@@ -67,15 +72,16 @@ async def test_the_deadline_counts_from_the_signal_also_in_the_middle_of_a_long_
 ) -> None:
     """Containers are killed so many seconds after the signal, whatever the worker was doing then."""
     image_id = (await client.upload(jpeg_progressive().data)).json["image_id"]
-    polling = replace(settings, poll_seconds=3, shutdown_seconds=3.0)
-    stop = asyncio.Event()
-    worker = asyncio.create_task(Consumer(polling, storage, Stuck(polling, VARIANTS), stop).run())
-    await until(backstage.in_flight)
+    polling = replace(settings, poll_seconds=15, shutdown_seconds=1.0)
+    stop, stuck = asyncio.Event(), Stuck(settings)
+    worker = asyncio.create_task(Consumer(polling, storage, stuck, stop).run())
+    await stuck.begun.wait()
     start = time.monotonic()
     stop.set()
     await worker
-    assert time.monotonic() - start < 5, "poll and deadline one after the other"
-    async with asyncio.timeout(20):
+    # Its message, which comes again at the deadline, ends the long poll.
+    assert time.monotonic() - start < 12, "poll and deadline one after the other"
+    async with asyncio.timeout(SECONDS):
         await drain(settings, storage, decoders)
     assert await backstage.keys_of(client.user) == whole(image_id)
 
@@ -88,8 +94,9 @@ async def test_restarts_make_no_dead_letter(
     hurried = replace(settings, shutdown_seconds=0.0)
     for _ in range(settings.max_deliveries + 1):
         stop = asyncio.Event()
-        worker = asyncio.create_task(Consumer(hurried, storage, Stuck(hurried, VARIANTS), stop).run())
-        await until(backstage.in_flight)
+        stuck = Stuck(hurried)
+        worker = asyncio.create_task(Consumer(hurried, storage, stuck, stop).run())
+        await stuck.begun.wait()
         stop.set()
         await worker
     assert (await backstage.messages(), await backstage.dead_letters()) == (1, [])
@@ -103,8 +110,13 @@ async def test_a_worker_that_is_killed_loses_nothing_and_leaves_no_process(
 ) -> None:
     """Its decoder hangs, so it has an upload in hand when it dies; that comes again after the visibility timeout."""
     async with cloud_images(replace(settings, decoders=1, visibility_seconds=2), "worker") as worker:
-        first = await client.upload(jpeg_progressive().data, Prefer="wait=20")
-        assert first.status == 201
+        first = await client.upload(jpeg_progressive().data)
+        assert (await final(client, first.json["image_id"]))["status"] == "ready"
+
+        async def at_rest() -> bool:
+            return not await backstage.messages()
+
+        await until(at_rest)
         (pid,) = decoder_pids(worker.pid)
         os.kill(pid, signal.SIGSTOP)
         second = await client.upload(jpeg_progressive().data)
@@ -113,7 +125,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_leaves_no_process(
         await worker.wait()
         await ended(pid)
     assert await backstage.messages() == 1
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         await drain(settings, storage, decoders)
     ids = [answer.json["image_id"] for answer in (first, second)]
     assert await backstage.keys_of(client.user) == {key for image_id in ids for key in whole(image_id)}
@@ -122,7 +134,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_leaves_no_process(
 async def test_a_burst_on_an_empty_queue_ends_well(settings: Settings) -> None:
     """There is nothing to do, so it is done."""
     async with cloud_images(settings, "worker", "--burst") as worker:
-        assert await asyncio.wait_for(worker.wait(), 30) == 0
+        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0
 
 
 async def test_a_worker_that_is_cancelled_ends(
@@ -131,8 +143,9 @@ async def test_a_worker_that_is_cancelled_ends(
     """Without having been told to stop, as when another part of its process fails."""
     image_id = (await client.upload(jpeg_progressive().data)).json["image_id"]
     hurried, stop = replace(settings, shutdown_seconds=0.0), asyncio.Event()
-    worker = asyncio.create_task(Consumer(hurried, storage, Stuck(hurried, VARIANTS), stop).run())
-    await until(backstage.in_flight)
+    stuck = Stuck(hurried)
+    worker = asyncio.create_task(Consumer(hurried, storage, stuck, stop).run())
+    await stuck.begun.wait()
     worker.cancel()
     ended_by_itself, _ = await asyncio.wait([worker], timeout=SLACK_SECONDS)
     stop.set()

@@ -9,7 +9,7 @@ import pytest
 
 from service.storage import turns
 from service.storage.listing import Listing
-from tests.backstage import cloud_images, until
+from tests.backstage import SECONDS, cloud_images, until
 from tests.meddling import meddled
 from tests.sweeping import Yard, found, only, yard_at
 from worker.decoder import Decoders
@@ -113,5 +113,5 @@ async def test_a_worker_sweeps(yard: Yard) -> None:
 
         await until(ready)
         worker.terminate()
-        assert await asyncio.wait_for(worker.wait(), 30) == 0
+        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0
     await yard.is_right()

@@ -7,7 +7,7 @@ from service import traces
 from service.settings import Settings
 from service.storage import open_storage
 from service.storage.objects import VARIANTS
-from tests.backstage import backstage_of, drain, until
+from tests.backstage import drain
 from tests.driver import client_of
 from tests.pictures import jpeg
 from tests.traces.collector import Span, collecting
@@ -19,14 +19,19 @@ from worker.verdict import NotSound, Sound
 class Stuck(Decoders):
     """Decoders that come to no end."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, VARIANTS)
+        self.begun = asyncio.Event()
+
     async def decode(self, data: bytes, content_type: str, pixels: int = 0) -> Sound | NotSound:
+        self.begun.set()
         await asyncio.Event().wait()
         raise AssertionError
 
 
 async def test_it_stays_in_its_trace(settings: Settings) -> None:
     """The first delivery was cut off, the second came to its end; both are children of the sender."""
-    async with collecting() as collector, backstage_of(settings) as backstage:
+    async with collecting() as collector:
         traced = replace(settings, otlp_endpoint=collector.url, shutdown_seconds=0.0)
         async with (
             traces.exporting(traced, "both"),
@@ -35,9 +40,9 @@ async def test_it_stays_in_its_trace(settings: Settings) -> None:
             open_decoders(traced, VARIANTS) as decoders,
         ):
             image_id = (await client.upload(jpeg().data)).json["image_id"]
-            stop = asyncio.Event()
-            worker = asyncio.create_task(Consumer(traced, storage, Stuck(traced, VARIANTS), stop).run())
-            await until(backstage.in_flight)
+            stop, stuck = asyncio.Event(), Stuck(traced)
+            worker = asyncio.create_task(Consumer(traced, storage, stuck, stop).run())
+            await stuck.begun.wait()
             stop.set()
             await worker
             await drain(traced, storage, decoders)

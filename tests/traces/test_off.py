@@ -47,7 +47,7 @@ ATTRIBUTES: traces.Attributes = {"messaging.system": "aws_sqs"}
 def test_nothing_of_opentelemetry_is_loaded(variables: dict[str, str]) -> None:
     known = {**CREDENTIALS, "AWS_ENDPOINT": NOTHING_THERE, "PORT": "0", **variables}
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=known, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", ASK], env=known, capture_output=True, text=True, timeout=120, check=True
     )
     loaded = json.loads(done.stdout)
     assert {"service.traces", "worker.run"} <= set(loaded)
@@ -55,15 +55,15 @@ def test_nothing_of_opentelemetry_is_loaded(variables: dict[str, str]) -> None:
 
 
 def test_a_span_that_nobody_wants_costs_nothing() -> None:
-    """Measured as the best of several rounds."""
+    """Measured as the best of several rounds, in time of the processor."""
     assert not traces.are_on()
     rounds = []
     for _ in range(20):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for _ in range(1000):
             with traces.span("send message", ATTRIBUTES, kind="producer") as span:
                 assert span.context is None
-        rounds.append((time.perf_counter() - begin) / 1000)
+        rounds.append((time.thread_time() - begin) / 1000)
     assert min(rounds) * 1e6 < MOST_MICROSECONDS
 
 

@@ -156,7 +156,7 @@ async def test_nobody_waits_for_an_issuer_that_hangs(at: Watched) -> None:
     at.now += FRESH
     first = asyncio.create_task(at.knows("1"))
     await hangs.wait()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         assert await at.knows("1")
     assert not first.done()
     go_on.set()
@@ -175,7 +175,7 @@ async def test_an_issuer_that_hangs_is_given_up(at: Watched, monkeypatch: pytest
             await asyncio.sleep(0.05)
 
     at.issuer.instead = trickle
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await at.unavailable()
 
 

@@ -221,7 +221,7 @@ def test_a_mistake_is_told_in_one_line(name: str, endpoint: str, tmp_path: Path)
         env=environ,
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=120,
     )
     assert done.returncode == 2, done.stderr
     assert named.lower() in done.stderr.lower()
