@@ -15,6 +15,7 @@ REQUIRED = "BROWSER_REQUIRED"
 """With this variable set, what is missing fails the tests instead of skipping them; `.ci/run` sets it."""
 NO_BROWSER = "there is no browser: install Debian's chromium (apt-get install chromium-headless-shell) or set CHROMIUM"
 
+
 def missing(what: str) -> NoReturn:
     """Skip the test for want of `what`, unless it is required."""
     if os.environ.get(REQUIRED):
