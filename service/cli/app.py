@@ -1,9 +1,11 @@
 """All commands."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from service import version
 from service.cli import keys
 from service.cli.change import delete, tag
 from service.cli.doctor import doctor
@@ -14,12 +16,27 @@ from service.cli.upkeep import provision, redrive, sweep
 from service.cli.upload import upload
 
 app = typer.Typer(
-    help="Takes image uploads, checks them while they arrive, and stores them in S3 and DynamoDB.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 Commands = dict[str, Callable[..., None]]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cloud-images {version.installed()}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback()
+def common(_: Version = False) -> None:
+    """Takes image uploads, checks them while they arrive, and stores them in S3 and DynamoDB."""
+
+
 USE: Commands = {
     "upload": upload,
     "list": list_images,

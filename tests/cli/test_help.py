@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from typer.testing import CliRunner
@@ -29,3 +30,9 @@ def test_nothing_heavy_is_loaded_at_first() -> None:
     ask = "import json, sys, service.cli.app; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
     assert HEAVY & set(json.loads(done.stdout)) == set()
+
+
+def test_the_version_is_told() -> None:
+    """The one that is installed."""
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.output) == (0, f"cloud-images {metadata.version('cloud-image-service')}\n")
