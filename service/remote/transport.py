@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from service.remote.content import Content
-from service.remote.proxies import proxy_for
+from service.remote.proxies import way_to
 from service.remote.replies import Answer, refuse, unreachable
 from service.remote.requests import checked_query
 from service.remote.sending import Progress, Sending
@@ -134,6 +134,4 @@ class Transport:
 
     async def _request(self, method: str, url: URL, headers: Mapping[str, str], **more: Any) -> aiohttp.ClientResponse:
         assert self._session is not None, "inside `async with` only"
-        return await self._session.request(
-            method, url, headers=headers, allow_redirects=False, proxy=proxy_for(url), **more
-        )
+        return await self._session.request(method, url, allow_redirects=False, **way_to(url, headers), **more)
