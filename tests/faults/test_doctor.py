@@ -374,9 +374,8 @@ async def test_the_topic(settings: Settings) -> None:
             assert await subscriber.heard() == []
             (command,) = commands_in(report["sns publish"].mend)
             assert topic.arn in command
-            if not fifo:
-                await performed(told, read(command) or pytest.fail(command))
-                assert await until(subscriber.bodies) == ["test"]
+            await performed(told, read(command) or pytest.fail(command))
+            assert await until(subscriber.bodies) == ["test"]
     report = await checked(replace(told, topic=f"{topic.arn}-other"))
     assert report.wrong == {"topic"}
     assert "IMAGE_TOPIC_ARN" in report["topic"].mend
