@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from service.client import Client
+from service.doctor.serving import check_service
+from service.findings import Examination, State
 from service.remote.errors import ImagesError
 from service.remote.proxies import proxy_for
 from tests.api.processes import Ended, run
@@ -124,6 +126,29 @@ async def test_trouble_with_the_proxy(tmp_path: Path) -> None:
     assert f"The proxy does not let through to https://{NAME}: 403 Not There." in ended.complaint
     ended = await usage("socks5://127.0.0.1:1", tmp_path)
     assert "one looks like http://proxy:3128" in ended.complaint
+
+
+async def test_doctor_goes_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of a service is what the other commands will meet."""
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    health = says(200, {"status": "ok"})
+    async with odd(health) as server, forward({f"{NAME}:80": port_of(server)}, SECRET) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", f"http://me:{PASSWORD}@"))
+        for url in (server.url, f"http://{NAME}"):
+            examination = Examination(lambda _: None)
+            await check_service(examination, url)
+            assert examination.good("service")
+        assert set(proxy.lines) == {f"GET http://{NAME}{path}" for path in ("/healthz", "/readyz", "/openapi.json")}
+        assert not any("authorization" in headers for headers in sent(server))
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", "http://me:wr0ng@"))
+        for wrong in (f"https://{NAME}", "http://a.example"):
+            monkeypatch.setenv("HTTP_PROXY", "socks5://me:wr0ng@proxy")
+            examination = Examination(lambda _: None)
+            await check_service(examination, wrong)
+            (found,) = [one for one in examination.findings if one.what == "service"]
+            assert found.state is State.WRONG
+            assert "wr0ng" not in f"{found}"
 
 
 PROXY = "http://proxy:3128"
