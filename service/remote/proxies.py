@@ -18,11 +18,13 @@ from service.remote.errors import ImagesError
 def way_to(url: URL, headers: Mapping[str, str]) -> dict[str, Any]:
     """How a request with these headers gets to this address, as arguments of aiohttp's.
 
-    The proxy's user and password are kept out of its address, which aiohttp shows in errors.
-
     :raises ImagesError: as `proxy_for` does.
     """
-    proxy = proxy_for(url)
+    return way_through(proxy_for(url), url, headers)
+
+
+def way_through(proxy: URL | None, url: URL, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The same, through this proxy if there is one; its user and password stay out of what errors of aiohttp show."""
     if proxy is None:
         return {"headers": headers}
     known = {}

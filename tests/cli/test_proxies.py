@@ -19,6 +19,7 @@ from service.doctor.serving import check_service
 from service.findings import Examination, State
 from service.remote.errors import ImagesError
 from service.remote.proxies import proxy_for
+from service.storage.checkup.reach import check_reach
 from tests.api.processes import Ended, run
 from tests.cli.conftest import BARE
 from tests.cli.forward import carry, forward, secret_of
@@ -149,6 +150,21 @@ async def test_doctor_goes_the_same_way(tmp_path: Path, monkeypatch: pytest.Monk
             (found,) = [one for one in examination.findings if one.what == "service"]
             assert found.state is State.WRONG
             assert "wr0ng" not in f"{found}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_doctor_keeps_the_password_to_itself(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the way to AWS, which is botocore's: right, it opens the proxy; wrong, it is not in what is said."""
+    for known, said in ((f"me:{PASSWORD}", "403"), ("me:wr0ng", "407")):
+        async with forward({}, SECRET) as proxy:
+            for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+                monkeypatch.setenv(name, proxy.url.replace("http://", f"http://{known}@"))
+            examination = Examination(lambda _: None)
+            await check_reach(examination, {"s3": f"{scheme}://{NAME}"})
+        found = examination.findings[0]
+        assert (found.state, len(proxy.asked)) == (State.WRONG, 1)
+        assert said in found.seen
+        assert "wr0ng" not in f"{found}"
 
 
 PROXY = "http://proxy:3128"
