@@ -30,10 +30,10 @@ class Transport:
         self._url = url
         self._headers = headers
         self._session: aiohttp.ClientSession | None = None
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     def open_session(self) -> None:
-        """Be ready for requests; inside a loop."""
+        """Be ready for requests; inside a loop, after it was closed also in another one."""
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         # How long an answer may take is each request's own matter.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
