@@ -11,7 +11,7 @@ from yarl import URL
 
 from service.remote.content import Content
 from service.remote.proxies import way_to
-from service.remote.replies import Answer, refuse, unreachable
+from service.remote.replies import Answer, elsewhere, refuse, unreachable
 from service.remote.requests import checked_query
 from service.remote.sending import Progress, Sending
 
@@ -117,7 +117,7 @@ class Transport:
                 answer = await self._request("GET", url, headers, timeout=stalls)
                 if answer.status in (302, 307):
                     answer.close()
-                    url, headers = URL(answer.headers.get("Location", ""), encoded=True), {}
+                    url, headers = elsewhere(answer.headers.get("Location", "")), {}
                     answer = await self._request("GET", url, headers, timeout=stalls)
                 try:
                     if answer.status != 200:
