@@ -24,34 +24,14 @@ async def tell(storage: Storage, user_id: str, image_id: str) -> None:
         await storage.topic.publish(known)
 
 
-async def owe(storage: Storage, user_id: str, image_id: str) -> None:
-    """Note that somebody has to be told, before the status is written; for who has no message that comes again.
-
-    :raises Unavailable: DynamoDB does not answer as it should.
-    """
-    await storage.resends.note(user_id, _debt(image_id), 1)
-
-
-async def is_owed(storage: Storage, user_id: str, image_id: str) -> bool:
-    """Whether that is noted still.
-
-    :raises Unavailable: DynamoDB does not answer as it should.
-    """
-    return (await storage.resends.get(user_id, _debt(image_id))).times > 0
-
-
 async def pay(storage: Storage, user_id: str, image_id: str) -> bool:
-    """Tell, and then note that it is done. False when it could not be: the note stays, and a later sweep tells."""
+    """Tell, and then strike the debt that was noted before. False when it could not be: a later sweep tells."""
     if not storage.topic.is_named:
         return False
     try:
         await tell(storage, user_id, image_id)
-        await storage.resends.note(user_id, _debt(image_id), 0)
+        await storage.debts.strike(user_id, image_id)
     except ServiceError as error:
         log.error("nobody is told of the status of image %s yet; the next sweep tries it: %s", image_id, error.detail)
         return False
     return True
-
-
-def _debt(image_id: str) -> str:
-    return f"untold/{image_id}"

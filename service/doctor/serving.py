@@ -4,8 +4,11 @@ import importlib.metadata
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from service.findings import Examination, warn, wrong
+from service.remote.errors import ImagesError
+from service.remote.proxies import way_to
 
 SERVICE = "service"
 DISTRIBUTION = "cloud-image-service"
@@ -44,12 +47,16 @@ async def check_service(examination: Examination, url: str) -> None:
 
 
 async def _get(url: str) -> tuple[int, dict[str, Any]]:
+    """By the way that the other commands go."""
     mend = "start it (run: cloud-images serve), or mend CLOUD_IMAGES_URL"
     try:
-        async with aiohttp.ClientSession(trust_env=True) as session, session.get(url) as answer:
+        way = way_to(URL(url), {})
+        async with aiohttp.ClientSession() as session, session.get(url, allow_redirects=False, **way) as answer:
             said = await answer.json(content_type=None)
             return answer.status, said if isinstance(said, dict) else {}
     except aiohttp.ClientError as error:
         wrong(f"{url} does not answer: {error}", mend)
+    except ImagesError as error:
+        wrong(str(error), "mend HTTP_PROXY, HTTPS_PROXY or ALL_PROXY")
     except ValueError:
         wrong(f"what answers at {url} is not this service", mend)

@@ -63,6 +63,20 @@ def refuse(answer: Answer) -> Answer:
     )
 
 
+def elsewhere(location: str) -> URL:
+    """Where a redirect to the bytes of an image leads, exactly as it was signed.
+
+    :raises ImagesError: to no address of the web.
+    """
+    try:
+        url = URL(location, encoded=True)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ImagesError("What answers there is not this service: it redirects to no address of the web.")
+    return url
+
+
 def unreachable(url: URL, error: Exception) -> ImagesError:
     """What an error of the connection means."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

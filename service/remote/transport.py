@@ -10,8 +10,8 @@ import aiohttp
 from yarl import URL
 
 from service.remote.content import Content
-from service.remote.proxies import proxy_for
-from service.remote.replies import Answer, refuse, unreachable
+from service.remote.proxies import way_to
+from service.remote.replies import Answer, elsewhere, refuse, unreachable
 from service.remote.requests import checked_query
 from service.remote.sending import Progress, Sending
 
@@ -30,10 +30,10 @@ class Transport:
         self._url = url
         self._headers = headers
         self._session: aiohttp.ClientSession | None = None
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     def open_session(self) -> None:
-        """Be ready for requests; inside a loop."""
+        """Be ready for requests; inside a loop, after it was closed also in another one."""
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         # How long an answer may take is each request's own matter.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
@@ -117,7 +117,7 @@ class Transport:
                 answer = await self._request("GET", url, headers, timeout=stalls)
                 if answer.status in (302, 307):
                     answer.close()
-                    url, headers = URL(answer.headers.get("Location", ""), encoded=True), {}
+                    url, headers = elsewhere(answer.headers.get("Location", "")), {}
                     answer = await self._request("GET", url, headers, timeout=stalls)
                 try:
                     if answer.status != 200:
@@ -134,6 +134,4 @@ class Transport:
 
     async def _request(self, method: str, url: URL, headers: Mapping[str, str], **more: Any) -> aiohttp.ClientResponse:
         assert self._session is not None, "inside `async with` only"
-        return await self._session.request(
-            method, url, headers=headers, allow_redirects=False, proxy=proxy_for(url), **more
-        )
+        return await self._session.request(method, url, allow_redirects=False, **way_to(url, headers), **more)

@@ -9,6 +9,7 @@ from service.settings import Settings
 from service.storage.aws import clients, object_store
 from service.storage.bucket import Bucket
 from service.storage.catalog import Catalog
+from service.storage.debts import Debts
 from service.storage.direct import DirectUploads
 from service.storage.idempotency import IdempotencyKeys
 from service.storage.listing import Listing
@@ -40,6 +41,7 @@ class Storage:
     listing: Listing
     survey: Survey
     resends: Resends
+    debts: Debts
     sweep_turns: Turns
     dead_letters: Queue
     topic: Topic
@@ -73,6 +75,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             listing=Listing(settings),
             survey=Survey(dynamodb, settings.table),
             resends=Resends(dynamodb, settings.table),
+            debts=Debts(dynamodb, settings.table),
             sweep_turns=Turns(dynamodb, settings.table, "sweep"),
             dead_letters=Queue(client, sqs, replace(settings, queue=settings.dead_letter_queue)),
             topic=Topic(settings),

@@ -13,6 +13,8 @@ from service.storage.items import serialize
 
 KEPT_SECONDS = 30 * 86_400
 """As long as the lifecycle rules leave staged bytes there."""
+PARTITION = "sweep#"
+"""Of a user, before the id. User ids contain no "#", so no user has it for a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +48,4 @@ class Resends:
 
 
 def _key(user_id: str, what: str) -> dict[str, Any]:
-    # User ids contain no "#", so no user has this partition for a name.
-    return serialize({"user_id": f"sweep#{user_id}", "image_id": what})
+    return serialize({"user_id": f"{PARTITION}{user_id}", "image_id": what})

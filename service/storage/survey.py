@@ -11,6 +11,7 @@ from typing import Any
 from service.errors import Unavailable
 from service.images import USER_ID, Status, is_image_id
 from service.storage.aws import calling, told
+from service.storage.debts import debt_of
 from service.storage.items import Item
 from service.storage.transitions import user_of
 
@@ -43,10 +44,14 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """Some of what is in the table, and the position behind it; None after the last."""
+    """Some of what is in the table, and the position behind it; None after the last.
+
+    `debts` are images of which somebody has still to be told.
+    """
 
     entries: list[Entry]
     reservations: list[Reservation]
+    debts: list[Image]
     last: dict[str, str] | None
 
 
@@ -91,6 +96,7 @@ class Survey:
         return TablePage(
             [_entry(item) for item in items if _is_record(item)],
             [_reservation(item) for item in items if "reserved_at" in item],
+            [debt for item in items if (debt := debt_of(item))],
             {name: value["S"] for name, value in last.items()} if last else None,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, Conflict, NotFound, Refused, Unauthenticated, VersionMismatch
+from service.remote.transport import MOST_AT_ONCE
 from tests.backstage import SECONDS
 from tests.cli.conftest import Person
 from tests.cli.link import link_to
@@ -129,6 +130,18 @@ async def test_a_slow_link(person: Person) -> None:
     async with link_to(person.url, 100_000) as link, Client(link.url, user=person.name) as client:
         image = await client.upload(png().data)
         assert image.size == len(png().data)
+
+
+async def test_one_loop_after_another(person: Person) -> None:
+    """A program may run each of its parts by itself, with more requests at once than there are turns."""
+    client = Client(person.url, user=person.name)
+
+    async def crowd() -> None:
+        async with client:
+            await asyncio.gather(*(client.usage() for _ in range(2 * MOST_AT_ONCE)))
+
+    for _ in range(2):
+        await asyncio.to_thread(asyncio.run, crowd())
 
 
 async def test_nobody(person: Person) -> None:

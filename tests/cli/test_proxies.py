@@ -15,8 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from service.client import Client
+from service.doctor.serving import check_service
+from service.findings import Examination, State
 from service.remote.errors import ImagesError
 from service.remote.proxies import proxy_for
+from service.storage.checkup.reach import check_reach
 from tests.api.processes import Ended, run
 from tests.cli.conftest import BARE
 from tests.cli.forward import carry, forward, secret_of
@@ -25,7 +28,8 @@ from tests.cli.test_retries import ID, QUICK, USAGE, delivers
 from tests.local_aws import free_port
 
 NAME = "images.example"
-PASSWORD = "pass%20word"
+PASSWORD = "p%C3%A4ss%20word"
+SECRET = secret_of("me", "p\u00e4ss word")
 
 
 def port_of(server: Odd) -> int:
@@ -56,7 +60,7 @@ async def test_http(tmp_path: Path) -> None:
 async def test_https(tmp_path: Path) -> None:
     """Through a tunnel: the proxy sees the host, and nothing of who is asking."""
     async with odd(USAGE) as server, with_tls(server, tmp_path) as (port, trusted):
-        async with forward({f"{NAME}:443": port}, secret_of("me", "pass word")) as proxy:
+        async with forward({f"{NAME}:443": port}, SECRET) as proxy:
             there = proxy.url.replace("http://", f"http://me:{PASSWORD}@")
             ended = await usage(
                 there, tmp_path, "--token", "secret-token", url=f"https://{NAME}", SSL_CERT_FILE=str(trusted)
@@ -93,7 +97,7 @@ async def test_a_presigned_address(monkeypatch: pytest.MonkeyPatch) -> None:
     there = "http://s3.example:9000/bucket/content?X-Amz-Signature=a%2Fb"
     async with odd(delivers(b"abc")) as s3, odd(delivers(says(302, Location=there))) as server:
         names = {f"{NAME}:80": port_of(server), "s3.example:9000": port_of(s3)}
-        async with forward(names, secret_of("me", "pass word")) as proxy:
+        async with forward(names, SECRET) as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", f"http://me:{PASSWORD}@"))
             async with Client(f"http://{NAME}", user="alice", retries=QUICK) as client:
                 assert await client.content(ID) == b"abc"
@@ -107,16 +111,60 @@ async def test_trouble_with_the_proxy(tmp_path: Path) -> None:
     for url in (f"http://{NAME}", f"https://{NAME}"):
         ended = await usage(f"http://me:{PASSWORD}@{gone}", tmp_path, url=url)
         assert ended.complaint == f"cloud-images: The proxy {gone} does not answer: Connection refused."
-        async with forward({}, secret_of("me", "pass word")) as proxy:
+        async with forward({}, SECRET) as proxy:
             wrong = await usage(proxy.url.replace("http://", "http://me:wr0ng@"), tmp_path, url=url)
         assert "http://user:password@proxy:3128" in wrong.complaint
         assert "wr0ng" not in wrong.err
         assert len(proxy.asked) == 1, "it is not tried again"
+        async with forward({}, SECRET) as proxy:
+            wrong = await usage(
+                proxy.url.replace("http://", "http://me:wr0ng@"), tmp_path, "--user", "alice", "--debug", url=url
+            )
+        assert "Traceback" in wrong.err
+        assert "wr0ng" not in wrong.err
     async with forward({}) as proxy:
         ended = await usage(proxy.url, tmp_path, url=f"https://{NAME}")
     assert f"The proxy does not let through to https://{NAME}: 403 Not There." in ended.complaint
     ended = await usage("socks5://127.0.0.1:1", tmp_path)
     assert "one looks like http://proxy:3128" in ended.complaint
+
+
+async def test_doctor_goes_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of a service is what the other commands will meet."""
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    health = says(200, {"status": "ok"})
+    async with odd(health) as server, forward({f"{NAME}:80": port_of(server)}, SECRET) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", f"http://me:{PASSWORD}@"))
+        for url in (server.url, f"http://{NAME}"):
+            examination = Examination(lambda _: None)
+            await check_service(examination, url)
+            assert examination.good("service")
+        assert set(proxy.lines) == {f"GET http://{NAME}{path}" for path in ("/healthz", "/readyz", "/openapi.json")}
+        assert not any("authorization" in headers for headers in sent(server))
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", "http://me:wr0ng@"))
+        for wrong in (f"https://{NAME}", "http://a.example"):
+            monkeypatch.setenv("HTTP_PROXY", "socks5://me:wr0ng@proxy")
+            examination = Examination(lambda _: None)
+            await check_service(examination, wrong)
+            (found,) = [one for one in examination.findings if one.what == "service"]
+            assert found.state is State.WRONG
+            assert "wr0ng" not in f"{found}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_doctor_keeps_the_password_to_itself(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the way to AWS, which is botocore's: right, it opens the proxy; wrong, it is not in what is said."""
+    for known, said in ((f"me:{PASSWORD}", "403"), ("me:wr0ng", "407")):
+        async with forward({}, SECRET) as proxy:
+            for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+                monkeypatch.setenv(name, proxy.url.replace("http://", f"http://{known}@"))
+            examination = Examination(lambda _: None)
+            await check_reach(examination, {"s3": f"{scheme}://{NAME}"})
+        found = examination.findings[0]
+        assert (found.state, len(proxy.asked)) == (State.WRONG, 1)
+        assert said in found.seen
+        assert "wr0ng" not in f"{found}"
 
 
 PROXY = "http://proxy:3128"
@@ -138,6 +186,8 @@ CASES: list[tuple[dict[str, str], str, str | None]] = [
     ({"HTTP_PROXY": PROXY}, "http://127.9.9.9:8080", None),
     ({"HTTP_PROXY": PROXY}, "http://[::1]:8080", None),
     ({"HTTP_PROXY": PROXY}, "http://[2001:db8::1]:8080", PROXY),
+    ({"HTTP_PROXY": PROXY, "NO_PROXY": "2001:db8::1"}, "http://[2001:db8::1]:8080", None),
+    ({"HTTP_PROXY": PROXY, "NO_PROXY": "[2001:db8::1]"}, "http://[2001:db8::1]:8080", None),
     ({"HTTP_PROXY": PROXY}, "http://api.localhost", None),
     ({"HTTP_PROXY": PROXY}, "http://localhost.example", PROXY),
 ]

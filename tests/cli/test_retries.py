@@ -360,6 +360,15 @@ async def test_credentials_stay_at_home(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("there", ["http://[", "/log-in", "", "ftp://s3.example/a"])
+async def test_a_redirect_to_nowhere(there: str) -> None:
+    """A gateway's, mostly; it is told as what it is, at once."""
+    async with odd(delivers(says(302, Location=there))) as server, of(server) as client:
+        with pytest.raises(ImagesError, match="redirects to no address"):
+            await client.content(ID)
+    assert len(server.asked) == 2
+
+
 async def test_s3_does_not_answer() -> None:
     """It is S3 that is named then, without what is signed."""
     s3 = f"http://127.0.0.1:{free_port()}"

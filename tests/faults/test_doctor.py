@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -21,6 +22,7 @@ from service.storage.provision import provision
 from tests.aws_commands import commands_in, performed, read
 from tests.backstage import drain, until
 from tests.checkups import Report, checked
+from tests.cli.odd import odd
 from tests.conftest import settings_at
 from tests.faults.between import LOOPBACK
 from tests.faults.exchange import Exchange
@@ -48,6 +50,24 @@ async def test_all_is_right(settings: Settings, storage: Storage, decoders: Deco
     assert await storage.queue.is_empty()
     assert await storage.dead_letters.is_empty()
     assert await left_behind(settings) == []
+
+
+async def test_a_presigned_url_is_asked_for_as_it_is(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 refuses one that comes with a password of `.netrc` beside its signature."""
+    (tmp_path / "netrc").write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+    async def content(_: web.Request) -> web.Response:
+        return web.Response(body=b"cloud-images doctor")
+
+    async with odd(content) as public:
+        report = await checked(replace(settings, public_endpoint_s3=public.url))
+    assert report["presigned url"].state is State.OK
+    (asked,) = public.asked
+    assert "X-Amz-Signature=" in asked.path
+    assert "Authorization" not in asked.headers
 
 
 async def test_nothing_is_there(endpoint: str) -> None:
@@ -374,9 +394,8 @@ async def test_the_topic(settings: Settings) -> None:
             assert await subscriber.heard() == []
             (command,) = commands_in(report["sns publish"].mend)
             assert topic.arn in command
-            if not fifo:
-                await performed(told, read(command) or pytest.fail(command))
-                assert await until(subscriber.bodies) == ["test"]
+            await performed(told, read(command) or pytest.fail(command))
+            assert await until(subscriber.bodies) == ["test"]
     report = await checked(replace(told, topic=f"{topic.arn}-other"))
     assert report.wrong == {"topic"}
     assert "IMAGE_TOPIC_ARN" in report["topic"].mend

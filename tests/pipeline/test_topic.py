@@ -363,6 +363,35 @@ async def test_a_sweep_that_dies_anywhere(
         assert (await yard.sweep(force=True)).found[Kind.NEVER_TOLD] == 0
 
 
+async def test_who_is_told_costs_no_sweep_anything(place: Place, brisk: None) -> None:
+    """However many failures there are: a sweep asks for none of which everybody was told."""
+    asked: list[str] = []
+
+    async def before(name: str, args: tuple[Any, ...]) -> None:
+        asked.append(name)
+
+    for left, _ in FAILURES:
+        await left(place)
+    for told in (2, 0):
+        asked.clear()
+        await sweep_once(meddled(place.storage, before), 0, force=True)
+        assert (asked.count("publish"), asked.count("strike"), asked.count("is_noted")) == (told, told, 0)
+
+
+@pytest.mark.parametrize("became", ["ready", "deleted", "nothing"])
+async def test_a_failure_that_came_to_nothing(became: str, place: Place) -> None:
+    """It was noted, and then somebody else went first: nobody is told of it."""
+    user, image_id = new_user(), now_id()
+    await place.storage.debts.note(user, image_id)
+    if became != "nothing":
+        await settle(place.storage, record(user, image_id))
+    if became == "deleted":
+        await place.storage.catalog.delete(user, image_id)
+    report = await sweep_once(place.storage, 3600)
+    assert (report.found[Kind.NEVER_TOLD], await place.subscriber.heard()) == (0, [])
+    assert await place.storage.debts.is_noted(user, image_id)
+
+
 async def test_a_topic_that_is_gone_breaks_no_sweep_off(place: Place, brisk: None) -> None:
     """However many failures nobody can be told of."""
     for _ in range(MOST_FAILURES + 2):

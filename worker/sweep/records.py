@@ -12,7 +12,7 @@ from service.storage.survey import Entry, Image
 from worker.sweep.report import Kind
 from worker.sweep.sweep import Sweep
 from worker.sweep.waiting import Waiting
-from worker.telling import owe, pay
+from worker.telling import pay
 
 BYTES_MISSING = "bytes_missing"
 
@@ -92,7 +92,7 @@ class Records:
 
             async def write() -> None:
                 # An owner who edits or deletes it meanwhile goes first.
-                await owe(self._storage, *image)
+                await self._storage.debts.note(*image)
                 if await self._storage.catalog.replace(failed, record.version):
                     await pay(self._storage, *image)
 

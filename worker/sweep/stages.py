@@ -84,7 +84,7 @@ class Sweeper:
         page = await self._storage.survey.page(after)
         await self._records.look(page.entries)
         await self._reservations.look(page.reservations)
-        await self._untold.look(page.entries)
+        await self._untold.look(page.debts)
         return page.last
 
 

@@ -2,32 +2,32 @@
 
 from collections.abc import Sequence
 
-from service.images import Status
-from service.storage.survey import Entry, Image
+from service.images import Record, Status
+from service.storage.survey import Image
 from worker.sweep.report import Kind
 from worker.sweep.sweep import Sweep
-from worker.telling import is_owed, pay
-
-REASONS = {"never_processed", "bytes_missing"}
-"""Of what sweeps write. What a worker writes has a message, which comes again until it is told."""
+from worker.telling import pay
 
 
 class Untold:
-    """Looks at pages of records, when there is a topic."""
+    """Looks at pages of debts, when there is a topic."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._storage = sweep.storage
 
-    async def look(self, page: Sequence[Entry]) -> None:
-        """Tell of those that it is noted of. SNS may be away for long: that breaks no sweep off."""
+    async def look(self, page: Sequence[Image]) -> None:
+        """Tell of these. SNS may be away for long: that breaks no sweep off."""
         if self._storage.topic.is_named:
-            failed = [one.image for one in page if one.status is Status.FAILED and one.reason in REASONS]
-            await self._sweep.each(failed, self._look)
+            await self._sweep.each(page, self._look)
 
     async def _look(self, image: Image) -> None:
-        if not await is_owed(self._storage, *image):
+        """A debt whose failure was not written after all stays until it ends: somebody may be about to write it."""
+        known = await self._storage.catalog.get(*image)
+        if not isinstance(known, Record) or known.status is not Status.FAILED:
             return
+        if not await self._storage.debts.is_noted(*image):
+            return  # told since the page was read
         report = self._sweep.report
         report.found[Kind.NEVER_TOLD] += 1
         if not self._sweep.dry_run and await pay(self._storage, *image):

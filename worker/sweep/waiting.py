@@ -19,7 +19,7 @@ from service.storage.survey import Image
 from worker.processing import fail
 from worker.sweep.report import Kind
 from worker.sweep.sweep import Sweep
-from worker.telling import owe, pay
+from worker.telling import pay
 
 MOST_RESENDS = 5
 """Each is good for `MAX_DELIVERIES`. An upload that gets through none of them kills its worker."""
@@ -112,7 +112,7 @@ class Waiting:
     async def _write_failure(self, receipt: Receipt) -> None:
         detail = f"Its message was sent again {MOST_RESENDS} times, and no worker came to an end with it."
         image = receipt.user_id, receipt.image_id
-        await owe(self._storage, *image)
+        await self._storage.debts.note(*image)
         await fail(receipt, self._storage, Reason(code="never_processed", detail=detail))
         await pay(self._storage, *image)
 

@@ -9,9 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from service.errors import Unavailable
 from service.findings import Examination, warn, wrong
+from service.remote.errors import ImagesError
+from service.remote.proxies import way_to
 from service.settings import Settings
 from service.storage.aws import CONNECT_SECONDS, object_store
 from service.storage.bucket import Bucket
@@ -130,9 +133,11 @@ async def _presigned(settings: Settings, bucket: Bucket, key: str) -> str:
     mend = f"set {setting} to where clients reach S3"
     timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS)
     try:
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, session.get(url) as answer:
+        link = URL(url, encoded=True)
+        way = way_to(link, {})
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(link, **way) as answer:
             status, content = answer.status, await answer.content.read(MOST_BYTES)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, ImagesError, TimeoutError, OSError) as error:
         # From where this runs it need not be reachable, when it is a public address.
         (warn if settings.public_endpoint_s3 else wrong)(f"{place} cannot be reached from here: {error}", mend)
     if code_of(refusal := OSError(content.decode(errors="replace"))):

@@ -18,6 +18,7 @@ async def check_topic(examination: Examination, settings: Settings, topic: Topic
     if not topic.is_named:
         return
     arn = str(settings.topic)
+    ordered = " --message-group-id test --message-deduplication-id test" if arn.endswith(".fifo") else ""
 
     async def look() -> str:
         with explaining("sns:GetTopicAttributes", arn, missing=State.UNCHECKED, whose="whoever runs `doctor`"):
@@ -35,7 +36,7 @@ async def check_topic(examination: Examination, settings: Settings, topic: Topic
                 unchecked(
                     "SNS looked at the message, which it must refuse, and may not have come to the permission",
                     f"to be sure, and to be heard by all subscribers, run: aws sns publish --topic-arn {arn} "
-                    "--message test",
+                    f"--message test{ordered}",
                 )
         warn("it takes a message that SNS must refuse, so sns:Publish is allowed", "see AWS_ENDPOINT_URL_SNS")
 

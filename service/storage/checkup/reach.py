@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from botocore.utils import get_environ_proxies
+from yarl import URL
 
 from service.findings import Examination, warn, wrong
+from service.remote.proxies import way_through
 from service.storage.aws import USER_AGENT, certificates
 from service.storage.checkup.hints import CLOCK
 
@@ -67,10 +69,11 @@ async def _ask(part: str, url: str) -> datetime:
         await _connect(host, port, variable)
     trusted = certificates() if parts.scheme == "https" else True
     proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    way = way_through(URL(proxy) if proxy else None, URL(url), {"User-Agent": USER_AGENT})
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as session,
-            session.get(url, proxy=proxy, allow_redirects=False, headers={"User-Agent": USER_AGENT}) as answer,
+            session.get(url, allow_redirects=False, **way) as answer,
         ):
             headers = {name.lower(): text for name, text in answer.headers.items()}
             kind, status = answer.content_type, answer.status
