@@ -2,7 +2,7 @@
 
 from service.settings import Settings
 from service.storage import Storage
-from tests.backstage import working
+from tests.backstage import until, working
 from tests.browser.gallery import Gallery
 from tests.driver import Client
 from tests.pictures import TINY
@@ -23,6 +23,7 @@ async def test_streams_leave_room(
         data, headers = TINY["image/png"].data, {"Content-Type": "image/png"}
         answer = await client.ask("POST", f"/v1/images?title=image-{number}", data=data, headers=headers)
         assert answer.status == 202
+    asked = list[str]()
     tabs = [Gallery(await gallery.watch.page(), gallery.url, gallery.watch) for _ in range(3)]
     for tab in tabs:
         await tab.open()
@@ -30,8 +31,15 @@ async def test_streams_leave_room(
             await tab.sign_in(client.user)
         await tab.shown(0, 2)
         await tab.page.evaluate(ANOTHER_IS_SEEN)
+        tab.page.on("request", lambda request: asked.append(request.url))
+
+    async def several_times() -> bool:
+        return len(asked) >= 6 * len(tabs)
+
     await gallery.page.reload()
     await gallery.shown(0, 2)
+    await until(several_times)
+    assert not [url for url in asked if url.endswith("/events")]
     async with working(settings, storage, decoders):
         for tab in (gallery, *tabs):
             await tab.shown(2)
