@@ -53,6 +53,11 @@ async def test_a_gateway_may_say_who_it_is(browser: Browser, client: Client) -> 
 async def test_signs_of_a_gateway(client: Client, header: str) -> None:
     async with client.session.get(client.url, headers={header: "x"}) as answer:
         assert '<meta name="sign-in" content="">' in await answer.text()
+        known = answer.headers["ETag"]
+    # A cache between many clients has to ask with each one's headers.
+    async with client.session.get(client.url, headers={"If-None-Match": known}) as answer:
+        assert answer.status == 200
+        assert header in answer.headers["Vary"].split(", ")
 
 
 async def test_a_gateway_that_leaves_no_sign(settings: Settings) -> None:

@@ -1,11 +1,12 @@
 """Somebody in a hurry, and somebody who does not see the page: clicks too many, ways back, what is said aloud."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests import bad_pictures as bad
 from tests.backstage import until
@@ -66,6 +67,25 @@ async def test_the_way_back_from_unsaved_words(gallery: Gallery) -> None:
     assert gallery.watch.asked == ["Leave without saving title and tags?"]
 
 
+async def test_a_list_that_comes_late(gallery: Gallery) -> None:
+    """It does not close what was opened meanwhile."""
+    await gallery.pick(PHOTOS / "rocket.jpg")
+    await gallery.shown(1)
+    come = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    await gallery.page.route("**/v1/images?*", hold)
+    await gallery.page.get_by_role("radio", name="Ready").check(force=True)
+    await gallery.upload("rocket.jpg").get_by_role("button", name="Show").click()
+    await expect(gallery.detail).to_be_visible()
+    come.set()
+    await gallery.shown(1)
+    await expect(gallery.detail).to_be_visible()
+
+
 async def _said(gallery: Gallery) -> list[tuple[float, str]]:
     said: list[tuple[float, str]] = await gallery.page.evaluate("said")
     return said
@@ -81,6 +101,7 @@ async def test_what_is_said(gallery: Gallery) -> None:
     )
     await gallery.pick(PHOTOS / "rocket.jpg")
     await expect(live).to_have_text("1 of 2 uploaded, 1 needs attention, 1 ready")
+    assert len([text for _, text in await _said(gallery) if "notes.txt" in text]) == 1
     await gallery.pick(file("half.jpg", bad.TRUNCATED["jpeg_half"].data))
     await expect(live).to_have_text("half.jpg: The picture is damaged. 1 of 3 uploaded, 2 need attention, 1 ready")
 
@@ -123,6 +144,18 @@ async def test_words_from_right_to_left(gallery: Gallery) -> None:
     )
     for place in places:
         await expect(place).to_have_css("direction", "rtl")
+
+
+async def test_an_older_browser(browser: Browser, client: Client) -> None:
+    """Phones that get no later one are for pictures, too."""
+    async with watched(browser, client.url) as watch:
+        await watch.context.add_init_script("delete AbortSignal.any")
+        gallery = Gallery(await watch.page(), client.url, watch)
+        await gallery.open()
+        await gallery.sign_in(client.user)
+        await gallery.pick(PHOTOS / "rocket.jpg")
+        await gallery.shown(1)
+        await expect(gallery.upload("rocket.jpg")).to_contain_text("Ready")
 
 
 async def test_a_browser_that_keeps_nothing(browser: Browser, client: Client) -> None:

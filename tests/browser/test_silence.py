@@ -15,6 +15,17 @@ PHOTO = PHOTOS / "rocket.jpg"
 LARGE = 4 * 1024 * 1024
 STILL_MS = 16_000
 SILENCE_MS = 50_000
+HALF = """() => {
+    const real = window.fetch;
+    window.half = false;
+    window.fetch = async (url, options) => {
+        const answer = await real(url, options);
+        if (window.half || !String(url).includes('/v1/images?')) return answer;
+        window.half = true;
+        return new Response(new ReadableStream({ start: one => one.enqueue(new TextEncoder().encode('{')) }), answer);
+    };
+}"""
+"""The next list begins to come, and does not end."""
 LATE_SECONDS = 3600
 """By the page's clock, which begins at 0: later than it waits for anything."""
 
@@ -96,6 +107,17 @@ async def test_the_list_hangs(caller: Gallery, line: Line) -> None:
     line.resume()
     await caller.page.get_by_role("button", name="Try again").click()
     await expect(caller.page.get_by_text("No images with the tag “sea”")).to_be_visible()
+
+
+async def test_the_list_hangs_in_its_middle(caller: Gallery) -> None:
+    """The same, when the headers have come, or more."""
+    await caller.page.evaluate(HALF)
+    await caller.page.get_by_role("radio", name="Ready").check(force=True)  # one request, and no other beside it
+    await caller.page.wait_for_function("() => half")
+    await caller.page.clock.fast_forward(SILENCE_MS)
+    await expect(caller.page.get_by_role("alert").filter(has_text="The connection stands still")).to_be_visible()
+    await caller.page.get_by_role("button", name="Try again").click()
+    await expect(caller.page.get_by_text("No images that are ready")).to_be_visible()
 
 
 async def test_pictures_hang(caller: Gallery, worker: None) -> None:

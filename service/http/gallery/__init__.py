@@ -13,7 +13,7 @@ from aiohttp import web
 
 from service.errors import NotFound
 from service.http.content import matches
-from service.http.gallery.first_visit import scheme_to_ask_for
+from service.http.gallery.first_visit import SIGNS, scheme_to_ask_for
 from service.http.gallery.policy import policy
 from service.http.keys import SETTINGS
 from service.http.views import prefix_of
@@ -73,7 +73,7 @@ async def get_page(request: web.Request) -> web.Response:
         "ETag": tag,
         "Cache-Control": REVALIDATE,
         "Content-Security-Policy": policy(request.app[SETTINGS]),
-        "Vary": "X-Forwarded-Prefix",
+        "Vary": ", ".join(SIGNS),
     }
     return _answer(request, content, tag, headers, TYPES[".html"])
 

@@ -1,5 +1,6 @@
 // The service's API, as this page asks it.
 
+import { either } from "./either.js";
 import { Problem, offline, problemOf, stalled } from "./problem.js";
 import { SILENCE_SECONDS, watchdog } from "./silence.js";
 
@@ -57,7 +58,7 @@ export class Api {
   async #once(url, options) {
     const silent = new AbortController();
     const heard = watchdog(SILENCE_SECONDS, () => silent.abort());
-    const signal = AbortSignal.any([silent.signal, ...(options.signal ? [options.signal] : [])]);
+    const signal = options.signal ? either(silent.signal, options.signal) : silent.signal;
     let answer;
     try {
       answer = await fetch(url, { credentials: "same-origin", ...options, signal });

@@ -2,6 +2,7 @@
 
 import { pause } from "./api.js";
 import { announce } from "./dom.js";
+import { either } from "./either.js";
 import { Problem } from "./problem.js";
 import { watchdog } from "./silence.js";
 import { words } from "./words.js";
@@ -22,7 +23,7 @@ export async function insist(upload, send, { api, set, signIn }, signal) {
   for (let attempt = 1; ; attempt += 1) {
     const used = api.identity.known;
     upload.restart = new AbortController();
-    const either = AbortSignal.any([signal, upload.restart.signal]);
+    const end = either(signal, upload.restart.signal);
     const moved = watchdog(STILL_SECONDS, () => {
       set({ still: true });
       announce(`${upload.file.name}: ${words("stalled").text}`);
@@ -33,7 +34,7 @@ export async function insist(upload, send, { api, set, signIn }, signal) {
         moved();
         set({ part, still: false });
       };
-      return await send(progress, either).finally(moved.stop);
+      return await send(progress, end).finally(moved.stop);
     } catch (problem) {
       if (signal.aborted) throw problem;
       if (upload.restart.signal.aborted) {
@@ -50,7 +51,7 @@ export async function insist(upload, send, { api, set, signIn }, signal) {
       } else {
         set({ state: "pausing", problem });
         const seconds = Math.min(problem.retryAfter ?? 2 ** (attempt - 1), LONGEST_PAUSE);
-        await pause(seconds, either).catch(() => signal.throwIfAborted());
+        await pause(seconds, end).catch(() => signal.throwIfAborted());
       }
     }
   }

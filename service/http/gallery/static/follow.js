@@ -1,11 +1,13 @@
 // Follows queued images until they are ready, rejected or failed: two by events as they happen, the others by asking.
 
 import { image, pause } from "./api.js";
+import { either } from "./either.js";
 import { Problem } from "./problem.js";
 import { SILENCE_SECONDS, watchdog } from "./silence.js";
 import { events } from "./stream.js";
 
-// Of the six connections that a browser opens to a host by HTTP/1.1, uploads and pictures need the rest.
+// Of the six connections that a browser opens to a host by HTTP/1.1, uploads and pictures need the rest; and so do
+// other tabs, which share them: only one that is seen has streams.
 const STREAMS = 2;
 const LONGEST_SECONDS = 15;
 // So many questions a second at most, however many images wait.
@@ -17,10 +19,16 @@ export class Follower {
   #followed = new Map();
   #streams = 0;
   #streamed = true;
+  #unseen = new AbortController();
 
   // `changed(image)` with each word of the service; `gone(id)` when there is no such image any more.
   constructor(api, { changed, gone }) {
     Object.assign(this, { api, changed, gone });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) return;
+      this.#unseen.abort();
+      this.#unseen = new AbortController();
+    });
   }
 
   follow(id, arriving = false) {
@@ -61,14 +69,14 @@ export class Follower {
 
   // The newest word of a stream that has ended; null when there was none to be had.
   async #stream(id, last, signal) {
-    if (!this.#streamed || this.#streams >= STREAMS) return null;
+    if (!this.#streamed || this.#streams >= STREAMS || document.hidden) return null;
     this.#streams += 1;
     const quiet = new AbortController();
     let [silence, spoke, newest] = [null, false, null];
     try {
       const answer = await this.api.ask(`${image(id)}/events`, {
         headers: { Accept: "text/event-stream", ...(last.id && { "Last-Event-ID": last.id }) },
-        signal: AbortSignal.any([signal, quiet.signal]),
+        signal: either(signal, quiet.signal, this.#unseen.signal),
       });
       if (answer.status === 204) return null;
       if (!answer.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Problem(404, "not_found");

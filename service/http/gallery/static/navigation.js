@@ -20,13 +20,14 @@ export class Navigation {
   }
 
   async move() {
-    const { status, tag, image: id } = read();
+    const { status, tag } = read();
     this.filters.show({ status, tag });
     if (this.#shown?.status !== status || this.#shown?.tag !== tag) {
       this.#shown = { status, tag };
       await this.listing.show(this.#shown);
     }
     const { detail } = this;
+    const { image: id } = read(); // while the list came, one may have opened another
     if (id && detail.shown !== id) await this.open(id);
     else if (!id && detail.shown) detail.leave();
     // Who stays for what they were typing has not gone anywhere.

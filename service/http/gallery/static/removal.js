@@ -15,14 +15,16 @@ export class Removal {
   #pending = new Map();
   // Deleted, or about to be, and not to be undone any more.
   #gone = new Set();
+  // How often the page was left; browsers may keep it, and bring it back.
+  #left = 0;
 
   // `hidden(image)` and `back(image)` when it leaves the view and when it comes back; `done(image)` when it is deleted.
   constructor(api, { hidden, back, done }) {
     Object.assign(this, { api, hidden, back, done });
     // Nobody can undo it any more.
     addEventListener("pagehide", () => {
-      for (const { known } of this.#pending.values()) keep(known);
       this.flush();
+      this.#left += 1;
     });
     // Back from where browsers keep pages that were left: what was on its way may not have got there.
     addEventListener("pageshow", (event) => event.persisted && this.resume());
@@ -69,11 +71,11 @@ export class Removal {
     dropAll();
   }
 
-  // Deletes now what is to be deleted; a page that is left can still send that.
+  // Deletes now what is to be deleted.
   flush() {
     for (const { known, notice } of [...this.#pending.values()]) {
       notice.close();
-      void this.#delete(known, { keepalive: true });
+      void this.#delete(known);
     }
   }
 
@@ -82,20 +84,23 @@ export class Removal {
     this.back(known);
   }
 
-  async #delete(known, options = {}) {
+  async #delete(known) {
     if (!this.#pending.delete(known.image_id)) return;
     this.#gone.add(known.image_id);
-    await this.#send(known, options);
+    await this.#send(known);
   }
 
-  async #send(known, options = {}) {
+  async #send(known) {
+    const left = this.#left;
+    keep(known);
     try {
-      await this.api.ask(image(known.image_id), { method: "DELETE", ...options });
+      // A page that is left can still send it; whether it gets there, only the next one can see to.
+      await this.api.ask(image(known.image_id), { method: "DELETE", keepalive: true });
       drop(known);
       this.done(known);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (options.keepalive) return; // the page is left
+      if (left !== this.#left) return; // it was left meanwhile, and has sent it again if it is back
       drop(known);
       this.#gone.delete(known.image_id);
       this.back(known);

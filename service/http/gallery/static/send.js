@@ -5,7 +5,7 @@ import { Problem, offline, problemOf, stalled } from "./problem.js";
 import { SILENCE_SECONDS, watchdog } from "./silence.js";
 
 // What has gone out for the browser may still be on its way from here: all of a file, at so many bytes a second.
-const SLOWEST = 50_000;
+const SLOWEST = 20_000;
 
 // The image that the service has accepted: its receipt, or its record. `upload` has `file` and `key` (Idempotency-Key).
 //

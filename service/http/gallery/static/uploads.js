@@ -39,14 +39,15 @@ export class Uploads {
   }
 
   add(files) {
+    let refused = null;
     for (const file of files) {
       const upload = { file, key: newKey(), state: "waiting", part: 0, still: false, problem: null, image: null };
       this.list.add(upload);
       const code = refusal(file);
-      if (code) this.#set(upload, { state: "refused", problem: new Problem(400, code) });
+      if (code) this.#set((refused = upload), { state: "refused", problem: new Problem(400, code) });
       else void this.#run(upload);
     }
-    this.#tell([...this.list].findLast((upload) => upload.state === "refused"));
+    this.#tell(refused);
   }
 
   retry(upload) {
