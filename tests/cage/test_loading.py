@@ -101,6 +101,6 @@ def test_a_cage_that_is_too_narrow_rejects_no_picture(monkeypatch: pytest.Monkey
     def refused(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(picture, "_first_frame", refused)
+    monkeypatch.setattr(picture, "first_frame", refused)
     with pytest.raises(PermissionError):
         picture.derive(jpeg_progressive().data, "image/jpeg", picture.Bounds(10**6, 1, {"thumb": 16}))
