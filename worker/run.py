@@ -23,8 +23,15 @@ async def work(settings: Settings, *, burst: bool = False) -> None:
     """Work until SIGTERM or SIGINT, or with `burst` until the queue is empty."""
     cage.hide_from_children()
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end() -> None:
+        if not stop.is_set():
+            # A long poll is waited for, too: who has pressed Ctrl-C sees nothing else for so long.
+            log.info("stopping: finishing what is under way")
+            stop.set()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, end)
     async with AsyncExitStack() as parts:
         await parts.enter_async_context(traces.exporting(settings, "cloud-images-worker"))
         # Not with `burst`: that one comes and goes, perhaps beside another worker that has the port.

@@ -115,7 +115,8 @@ class Usage:
             parts.append(f"{used.bytes:,} of {self.quota.bytes:,} bytes")
         return TooManyRequests(
             "quota_exceeded",
-            f"There is no room for {size:,} more bytes: you have {' and '.join(parts)}. Delete some images first.",
+            f"There is no room for one more image of {size:,} bytes: "
+            f"you have {' and '.join(parts)}. Delete some images first.",
         )
 
     async def release(self, user_id: str, image_id: str) -> None:

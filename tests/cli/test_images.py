@@ -74,7 +74,8 @@ async def test_get(person: Person, two: list[Image]) -> None:
         (["get", first.image_id, "-o", ""], 2, "--output is empty"),
         (["get", first.image_id, "-o", "/dev/full"], 1, "No space left on device"),
         (["get", first.image_id, second.image_id, "-o", "a.jpg"], 2, "a.jpg is no folder"),
-        (["get", first.image_id, "--variant", "huge"], 2, "original, thumb, preview"),
+        (["get", first.image_id, "--variant", "huge"], 2, "original, preview, thumb"),
+        (["get", first.image_id, "--variant", "../thumb"], 2, "--variant is original"),
     ):
         ended = await person.run(*words)
         assert ended.code == code

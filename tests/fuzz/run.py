@@ -49,7 +49,7 @@ def _harness(name: str, *options: str) -> "subprocess.CompletedProcess[str]":
 
 def _fuzz(name: str, seconds: int) -> Run:
     found, broken = BUILD / "corpus" / name, BUILD / "broken" / name
-    for folder in (found, broken):
+    for folder in (found, broken, KEPT / name):  # a target that is added has none yet, of which libFuzzer complains
         folder.mkdir(parents=True, exist_ok=True)
     before = set(broken.iterdir())
     dictionary = DICTIONARIES / f"{name}.dict"
@@ -73,7 +73,8 @@ def _keep(name: str) -> None:
     kept, found, made = KEPT / name, BUILD / "corpus" / name, BUILD / "kept" / name
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    found.mkdir(parents=True, exist_ok=True)
+    for folder in (kept, found):
+        folder.mkdir(parents=True, exist_ok=True)
     for path in kept.glob(f"{REGRESSION}*"):
         shutil.copy(path, made)
     done = _harness(name, "-merge=1", f"-max_len={MOST_KEPT}", "-use_counters=0", str(made), str(kept), str(found))

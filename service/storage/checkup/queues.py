@@ -39,7 +39,7 @@ async def check_queues(examination: Examination, settings: Settings, sqs: Any, q
         seen = await there(settings.dead_letter_queue, State.UNCHECKED, "the worker's, or for `redrive`")
         if count := int(told[settings.dead_letter_queue].get("ApproximateNumberOfMessages", 0)):
             warn(
-                f"{seen}, with {count} dead letters",
+                f"{seen}, with {count} dead letter{'s' if count != 1 else ''}",
                 "mend what they failed of (see the log), then run: cloud-images redrive",
             )
         return f"{seen}, and empty"
