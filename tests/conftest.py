@@ -1,6 +1,7 @@
 """Fixtures: one local AWS a session; bucket, table, queues and a service a module; a user of its own a test."""
 
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -43,6 +44,12 @@ LONGEST_FIRST = (
     "tests/cli/",
 )
 """Files that take long, by the beginning of their path; else the last of them keeps one process busy alone."""
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C: what a script starts in the background ignores it, and hands that on."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

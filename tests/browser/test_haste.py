@@ -118,7 +118,7 @@ async def test_many_at_once(gallery: Gallery, client: Client, tmp_path: Path) ->
     (tmp_path / "holiday" / "large.png").write_bytes(exactly(6 * 1024 * 1024).data)
     await gallery.page.evaluate(LISTEN)
     await gallery.drop(tmp_path / "holiday")
-    await expect(gallery.page.get_by_text("Left out, as they are no pictures: 3 files.")).to_be_visible()
+    await expect(gallery.notices.get_by_text("Left out, as they are no pictures: 3 files.")).to_be_visible()
     for name, words in {"empty.png": "empty", "large.png": "more than 5 MB"}.items():
         await expect(gallery.upload(name)).to_contain_text(words)
     await expect(gallery.page.locator("#live")).to_have_text(
