@@ -33,8 +33,9 @@ def _read(path: Path) -> FilePayload:
 
 async def ids_of(client: Client) -> list[str]:
     """All images that the service has of a user, in whatever status."""
-    pages = [await client.get(f"/v1/images?limit=200{status}") for status in ("", "&status=queued")]
-    return [one["image_id"] for page in pages for one in page.json["images"]]
+    # In this order: what becomes ready between the two looks is in both rather than in none.
+    pages = [await client.get(f"/v1/images?limit=200{status}") for status in ("&status=queued", "")]
+    return list(dict.fromkeys(one["image_id"] for page in pages for one in page.json["images"]))
 
 
 @dataclass

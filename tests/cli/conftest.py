@@ -45,8 +45,9 @@ class Person:
     async def images(self) -> list[Image]:
         """All that the service has of theirs, newest first, the queued ones included."""
         async with self.client() as client:
-            queued = [image async for image in client.list(status="queued")]
-            return [*queued, *[image async for image in client.list()]]
+            found = {image.image_id: image async for image in client.list(status="queued")}
+            # One may have become ready between the two looks.
+            return list((found | {image.image_id: image async for image in client.list()}).values())
 
     def put(self, name: str, picture: Picture | bytes) -> Path:
         """Put a picture into their folder."""
