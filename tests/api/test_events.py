@@ -427,7 +427,7 @@ async def test_many_streams(settings: Settings, decoders: Decoders, tmp_path: Pa
             return sum(proxy.all.values()) - before
 
         early = await calls(2)
-        await asyncio.sleep(6)
+        await asyncio.sleep(6)  # by then the pauses are at their longest
         late = await calls(6)
         async with open_storage(settings) as storage:
             await drain(settings, storage, decoders)
